@@ -5,7 +5,6 @@ package provider
 
 import (
 	"context"
-	"time"
 
 	"linkgate/secret"
 )
@@ -33,16 +32,6 @@ type Revoker interface {
 	Revoke(ctx context.Context, c Credential) error
 }
 
-// Attempt is what a sign-in must remember between the redirect and the callback. It holds
-// secrets: store it sealed (Marshal, UnmarshalAttempt).
-type Attempt struct {
-	State       secret.Text
-	Verifier    secret.Text // PKCE, RFC 7636
-	Nonce       secret.Text // OIDC Core §3.1.2.1; empty for plain OAuth 2
-	RedirectURI string
-	Fingerprint string // of client and endpoints; after a change of configuration Exchange refuses
-}
-
 // Callback is what the service sent back through the browser.
 type Callback struct {
 	Code             secret.Text
@@ -64,12 +53,4 @@ type Identity struct {
 	Issuer  string // the ID token's iss, or the origin of the token endpoint
 	Subject string // stable at that issuer; never an e-mail address
 	Name    string // for people; may be empty
-}
-
-// Credential authorises calls as an account. Store it sealed (Marshal, UnmarshalCredential).
-type Credential struct {
-	AccessToken  secret.Text
-	RefreshToken secret.Text
-	TokenType    string
-	ExpiresAt    time.Time // zero: the service gave no expiry
 }

@@ -1,0 +1,52 @@
+package provider
+
+import (
+	"encoding/json"
+
+	"linkgate/secret"
+)
+
+// Attempt is what a sign-in must remember between the redirect and the callback. It holds
+// secrets: store it sealed (Marshal, UnmarshalAttempt).
+type Attempt struct {
+	State       secret.Text
+	Verifier    secret.Text // PKCE, RFC 7636
+	Nonce       secret.Text // OIDC Core §3.1.2.1; empty for plain OAuth 2
+	RedirectURI string
+	Fingerprint string // of client and endpoints; after a change of configuration Exchange refuses
+}
+
+// attemptForm is an Attempt in the open.
+type attemptForm struct {
+	State       string `json:"s"`
+	Verifier    string `json:"v"`
+	Nonce       string `json:"n,omitempty"`
+	RedirectURI string `json:"r"`
+	Fingerprint string `json:"f"`
+}
+
+// Marshal writes the attempt with its secrets revealed: for sealing only.
+func (a Attempt) Marshal() ([]byte, error) {
+	return json.Marshal(attemptForm{
+		State:       a.State.Reveal(),
+		Verifier:    a.Verifier.Reveal(),
+		Nonce:       a.Nonce.Reveal(),
+		RedirectURI: a.RedirectURI,
+		Fingerprint: a.Fingerprint,
+	})
+}
+
+// UnmarshalAttempt reads what Attempt.Marshal wrote.
+func UnmarshalAttempt(data []byte) (Attempt, error) {
+	var form *attemptForm // a pointer, so that null is told from an object
+	if err := json.Unmarshal(data, &form); err != nil || form == nil {
+		return Attempt{}, errSealedForm
+	}
+	return Attempt{
+		State:       secret.New(form.State),
+		Verifier:    secret.New(form.Verifier),
+		Nonce:       secret.New(form.Nonce),
+		RedirectURI: form.RedirectURI,
+		Fingerprint: form.Fingerprint,
+	}, nil
+}

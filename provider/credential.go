@@ -1,0 +1,54 @@
+package provider
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"linkgate/secret"
+)
+
+// errSealedForm: the bytes are not what Marshal wrote. The decoder's own error is dropped, for it
+// can quote what it read.
+var errSealedForm = errors.New("not in the form that Marshal writes")
+
+// Credential authorises calls as an account. Store it sealed (Marshal, UnmarshalCredential).
+type Credential struct {
+	AccessToken  secret.Text
+	RefreshToken secret.Text // empty: the service gave none
+	TokenType    string      // as the service names it; empty means bearer
+	ExpiresAt    time.Time   // zero: the service gave no expiry
+}
+
+// credentialForm is a Credential in the open. Unknown keys are let pass, so that two versions of
+// the program can share a store while one replaces the other.
+type credentialForm struct {
+	AccessToken  string    `json:"a"`
+	RefreshToken string    `json:"r,omitempty"`
+	TokenType    string    `json:"t,omitempty"`
+	ExpiresAt    time.Time `json:"e,omitzero"`
+}
+
+// Marshal writes the credential with its secrets revealed: for sealing only.
+func (c Credential) Marshal() ([]byte, error) {
+	return json.Marshal(credentialForm{
+		AccessToken:  c.AccessToken.Reveal(),
+		RefreshToken: c.RefreshToken.Reveal(),
+		TokenType:    c.TokenType,
+		ExpiresAt:    c.ExpiresAt.UTC(),
+	})
+}
+
+// UnmarshalCredential reads what Credential.Marshal wrote. Times come back in UTC.
+func UnmarshalCredential(data []byte) (Credential, error) {
+	var form *credentialForm // a pointer, so that null is told from an object
+	if err := json.Unmarshal(data, &form); err != nil || form == nil {
+		return Credential{}, errSealedForm
+	}
+	return Credential{
+		AccessToken:  secret.New(form.AccessToken),
+		RefreshToken: secret.New(form.RefreshToken),
+		TokenType:    form.TokenType,
+		ExpiresAt:    form.ExpiresAt.UTC(),
+	}, nil
+}

@@ -1,0 +1,61 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// What went wrong, and whose turn it is. Tell them apart with errors.Is.
+var (
+	// ErrDenied: the user said no at the service.
+	ErrDenied = errors.New("the user denied access")
+	// ErrRefused: the service rejects our client or our request; the operator must look.
+	ErrRefused = errors.New("the service refused the request")
+	// ErrInvalidGrant: the code or token is spent, expired or revoked; the user must sign in again.
+	ErrInvalidGrant = errors.New("the grant is not valid")
+	// ErrUnavailable: no answer, or none that makes sense. It may be better later.
+	ErrUnavailable = errors.New("the service is unavailable")
+	// ErrNotVerified: issuer, nonce, ID token or identity did not check out. Nothing may be used.
+	ErrNotVerified = errors.New("the answer could not be verified")
+	// ErrChanged: client or endpoints are not those that the attempt began with.
+	ErrChanged = errors.New("the connection has changed since")
+	// ErrUnsupported: the service offers no such thing, now or later. Asking again is no use.
+	ErrUnsupported = errors.New("the service does not support it")
+)
+
+// Error is how every ability fails. Its text is made of our own words and of error codes that look
+// like one (see safeCode): never of a token, a code, or what a service wrote.
+type Error struct {
+	Op         string        // what was being done, as a gerund: "exchanging the code"
+	Kind       error         // one of the sentinels above
+	Code       string        // the service's error code, or a few words of ours; may be empty
+	Status     int           // HTTP status; 0: there was none
+	RetryAfter time.Duration // of ErrUnavailable; 0: the service did not say
+
+	cause error // of context only: deadline or cancellation
+}
+
+// Error reads "exchanging the code: the service refused the request (invalid_client, HTTP 401)".
+func (e *Error) Error() string {
+	var details []string
+	if e.Code != "" {
+		details = append(details, e.Code)
+	}
+	if e.Status != 0 {
+		details = append(details, fmt.Sprintf("HTTP %d", e.Status))
+	}
+	if len(details) == 0 {
+		return fmt.Sprintf("%s: %v", e.Op, e.Kind)
+	}
+	return fmt.Sprintf("%s: %v (%s)", e.Op, e.Kind, strings.Join(details, ", "))
+}
+
+// Unwrap gives the kind, and the context's error when that ended the work.
+func (e *Error) Unwrap() []error {
+	if e.cause == nil {
+		return []error{e.Kind}
+	}
+	return []error{e.Kind, e.cause}
+}
