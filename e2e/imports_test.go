@@ -1,0 +1,131 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layers are the packages from the top down; CONTRIBUTING.md explains each. A package imports
+// packages of lower layers only. A new package takes its place here.
+var layers = [][]string{
+	{"linkgate"},
+	{"linkgate/handlers", "linkgate/config", "linkgate/demo"},
+	{"linkgate/connect"},
+	{"linkgate/oauthstate", "linkgate/host", "linkgate/linkedaccount", "linkgate/templates"},
+	{"linkgate/provider", "linkgate/outbox"},
+	{"linkgate/database"},
+	{"linkgate/secret"},
+}
+
+// only lists who may import a package, where its layer would let more do so.
+var only = map[string][]string{
+	"linkgate/config":    {"linkgate"},
+	"linkgate/demo":      {"linkgate"},
+	"linkgate/templates": {"linkgate/handlers"},
+	"linkgate/provider":  {"linkgate", "linkgate/config", "linkgate/handlers", "linkgate/connect", "linkgate/linkedaccount"},
+}
+
+// workshop packages are tools and help for tests: nothing that ships imports them.
+var workshop = []string{"linkgate/testservers", "linkgate/e2e", "linkgate/bench", "linkgate/scripts"}
+
+// vague names tell nothing of what a package is for, and attract everything.
+var vague = []string{"util", "utils", "common", "helpers", "misc", "models", "types", "pkg"}
+
+// listed is what `go list` tells of a package.
+type listed struct {
+	ImportPath string
+	Imports    []string // of what ships: no test's
+}
+
+func TestImportsGoOneWay(t *testing.T) {
+	packages := list(t)
+	if len(packages) < len(layers) {
+		t.Fatalf("go list finds %d packages: not all of Linkgate", len(packages))
+	}
+	for _, p := range packages {
+		if slices.Contains(vague, path.Base(p.ImportPath)) {
+			t.Errorf("%s: name it for what it does", p.ImportPath)
+		}
+		if isWorkshop(p.ImportPath) {
+			continue
+		}
+		if layerOf(p.ImportPath) < 0 {
+			t.Errorf("%s has no place in the layers of this test", p.ImportPath)
+			continue
+		}
+		for _, imported := range p.Imports {
+			if isOurs(imported) && !allowed(p.ImportPath, imported) {
+				t.Errorf("%s imports %s, against the direction of imports", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
+func TestAllowedImports(t *testing.T) {
+	for _, test := range []struct {
+		from, to string
+		want     bool
+	}{
+		{"linkgate", "linkgate/config", true},
+		{"linkgate/handlers", "linkgate/config", false},
+		{"linkgate/handlers", "linkgate/connect", true},
+		{"linkgate/connect", "linkgate/handlers", false},
+		{"linkgate/linkedaccount", "linkgate/provider", true},
+		{"linkgate/linkedaccount", "linkgate/outbox", true},
+		{"linkgate/outbox", "linkgate/linkedaccount", false},
+		{"linkgate/outbox", "linkgate/database", true},
+		{"linkgate/oauthstate", "linkgate/host", false},
+		{"linkgate/oauthstate", "linkgate/provider", false},
+		{"linkgate/handlers", "linkgate/testservers", false},
+		{"linkgate/handlers", "linkgate/demo", false},
+	} {
+		if got := allowed(test.from, test.to); got != test.want {
+			t.Errorf("%s → %s: got %v, want %v", test.from, test.to, got, test.want)
+		}
+	}
+}
+
+func allowed(from, to string) bool {
+	if isWorkshop(to) {
+		return false
+	}
+	if importers, limited := only[to]; limited && !slices.Contains(importers, from) {
+		return false
+	}
+	return layerOf(from) < layerOf(to)
+}
+
+func layerOf(pkg string) int {
+	return slices.IndexFunc(layers, func(layer []string) bool { return slices.Contains(layer, pkg) })
+}
+
+func isWorkshop(pkg string) bool {
+	return slices.ContainsFunc(workshop, func(w string) bool { return pkg == w || strings.HasPrefix(pkg, w+"/") })
+}
+
+func isOurs(pkg string) bool { return pkg == "linkgate" || strings.HasPrefix(pkg, "linkgate/") }
+
+func list(t *testing.T) []listed {
+	t.Helper()
+	command := exec.Command("go", "list", "-e", "-json=ImportPath,Imports", "linkgate/...")
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []listed
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := decoder.Decode(&p); err == io.EOF {
+			return packages
+		} else if err != nil {
+			t.Fatalf("reading go list: %v", err)
+		}
+		packages = append(packages, p)
+	}
+}
