@@ -68,10 +68,8 @@ func (t Text) String() string { return redacted }
 // GoString is for %#v where Format does not get to see it.
 func (t Text) GoString() string { return redacted }
 
-// MarshalJSON gives "[redacted]". What stores a secret on purpose says Reveal.
-func (t Text) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
-
-// MarshalText gives [redacted], to YAML, XML and map keys too.
+// MarshalText gives [redacted] to JSON, YAML, XML and others. What stores a secret on purpose says
+// Reveal.
 func (t Text) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // LogValue gives "[redacted]" to slog.
