@@ -1,0 +1,65 @@
+package templates
+
+import (
+	"strings"
+	"unicode"
+)
+
+const (
+	nameLimit = 80 // runes: a longer name would push the warning out of sight
+	markLimit = 4  // combining marks in a row: more would paint over the lines around
+)
+
+// displayName makes a name that somebody else chose safe to show beside our own words. Characters
+// that turn the reading direction around or can't be seen are dropped, white space becomes one
+// space, and it is cut when it is too long. Joiners stay: Persian and many emoji need them.
+func displayName(name string) string {
+	var out []rune
+	marks := 0
+	for _, r := range strings.Join(strings.Fields(strings.ToValidUTF8(name, "\uFFFD")), " ") {
+		if unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r) {
+			marks++
+		} else {
+			marks = 0
+		}
+		if invisible(r) || marks > markLimit {
+			continue
+		}
+		if len(out) == nameLimit {
+			return strings.TrimSpace(string(out)) + "…"
+		}
+		out = append(out, r)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func invisible(r rune) bool {
+	switch r {
+	case '\u200C', '\u200D': // joiners
+		return false
+	case '\u115F', '\u1160', '\u3164', '\uFFA0', '\u2800': // blank letters
+		return true
+	}
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
+}
+
+// initial is the letter on a tile: the name's first letter or digit, in upper case.
+func initial(name string) string {
+	for _, r := range name {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return string(unicode.ToUpper(r))
+		}
+	}
+	return "·"
+}
+
+// displayNames does displayName for each, leaving out what is empty then.
+func displayNames(names []string) []string {
+	var out []string
+	for _, n := range names {
+		if n = displayName(n); n != "" {
+			out = append(out, n)
+		}
+	}
+	return out
+}

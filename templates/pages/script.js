@@ -1,0 +1,16 @@
+
+// Tells the window that opened this one how it ended, and closes this one. Everything works
+// without: the page says what happened, and a window can be closed by hand.
+(function () {
+  "use strict";
+  var told = document.currentScript.dataset;
+  var opener = window.opener;
+  if (!opener) return;
+  var button = document.getElementById("close");
+  if (button) {
+    button.hidden = false;
+    button.addEventListener("click", function () { window.close(); });
+  }
+  if (told.leave) setTimeout(function () { window.close(); }, Number(told.leave));
+  if (told.message) if (told.origin) opener.postMessage(told.message, told.origin);
+})();

@@ -1,0 +1,81 @@
+package templates
+
+// Result is the page that says how it ended, or that it has not ended yet.
+type Result struct {
+	State       string // open, working, relaying, linked, pending, failed
+	Reason      string // of failed
+	ServiceName string
+	AccountName string   // may be empty
+	Missing     []string // scopes that were asked for and not granted
+
+	Action    string // path that Continue and Try again post to
+	FormToken string // sent along with it
+	Refresh   string // address to look again at, for working and relaying
+
+	Message string // for the window that opened this one; empty: nothing is posted
+	Origin  string // the one origin that may read it; empty: nothing is posted
+}
+
+func (Result) template() string { return "result" }
+
+// Service is the name to show.
+func (r Result) Service() string { return displayName(r.ServiceName) }
+
+// Account is the name to show; empty when there is none.
+func (r Result) Account() string { return displayName(r.AccountName) }
+
+// ServiceInitial is the letter on the service's tile.
+func (r Result) ServiceInitial() string { return initial(r.Service()) }
+
+// MissingList is the scopes to show.
+func (r Result) MissingList() []string { return displayNames(r.Missing) }
+
+// Title is the key of the page's title.
+func (r Result) Title() string { return "result." + r.State + ".title" }
+
+// Heading is the key of the page's heading.
+func (r Result) Heading() string { return "result." + r.State + ".heading" }
+
+// Text is the key of the sentence that says what happened.
+func (r Result) Text() string {
+	if r.State != "failed" {
+		return "result." + r.State + ".text"
+	}
+	switch r.Reason {
+	case "denied", "service_unavailable", "service_refused", "not_verified", "changed",
+		"host_refused", "interrupted", "finished_by_other":
+		return "result.failed." + r.Reason
+	}
+	return "result.failed.unknown"
+}
+
+// Done tells whether the page tells good news.
+func (r Result) Done() bool { return r.State == "linked" || r.State == "pending" }
+
+// Waiting tells whether the page has to be looked at again.
+func (r Result) Waiting() bool { return r.State == "working" || r.State == "relaying" }
+
+// CanContinue tells whether Continue is offered.
+func (r Result) CanContinue() bool { return r.State == "open" }
+
+// CanRetry tells whether Try again is offered. Whoever holds a window that somebody else started
+// gains nothing by trying again there.
+func (r Result) CanRetry() bool { return r.State == "failed" && r.Reason != "finished_by_other" }
+
+// HasForm tells whether the page has a form that leads to the service.
+func (r Result) HasForm() bool { return r.CanContinue() || r.CanRetry() }
+
+// Leave is after how many milliseconds the window closes itself: late enough to be read, and not
+// at all when there is more to read or to decide. Empty means never.
+func (r Result) Leave() string {
+	switch {
+	case r.State == "linked" && len(r.Missing) == 0:
+		return "2500"
+	case r.State == "pending" && len(r.Missing) == 0:
+		return "4500"
+	}
+	return ""
+}
+
+// CanClose tells whether a button to close the window is offered where that is possible.
+func (r Result) CanClose() bool { return r.Done() || r.State == "failed" }

@@ -1,0 +1,247 @@
+package templates
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func newPages(t *testing.T) *Pages {
+	t.Helper()
+	p, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func render(t *testing.T, p *Pages, l Locale, page Page) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := p.Render(&b, l, page); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// everyPage is each page in each of its states, with names that mean harm.
+func everyPage() map[string]Page {
+	const hostile = "</title><script>alert(1)</script>\"'\u202Etxt.exe"
+	pages := map[string]Page{
+		"ticket":         Ticket{ServiceName: hostile, UserName: hostile, UserID: hostile, Scopes: []string{hostile}, Action: "/connect/x", FormToken: "f"},
+		"ticket by id":   Ticket{ServiceName: "GitHub", UserID: hostile, Action: "/connect/x"},
+		"ticket of none": Ticket{Action: "/connect/x"},
+		"failed oddly":   Result{State: "failed", Reason: "no such reason", Action: "/connect/x"},
+	}
+	for _, state := range []string{"open", "working", "relaying", "linked", "pending"} {
+		pages[state] = Result{State: state, ServiceName: hostile, AccountName: hostile, Missing: []string{hostile},
+			Action: "/connect/x", Refresh: "/connect/x/result", Message: hostile, Origin: hostile}
+	}
+	for _, reason := range []string{"denied", "service_unavailable", "service_refused", "not_verified", "changed",
+		"host_refused", "interrupted", "finished_by_other"} {
+		pages["failed "+reason] = Result{State: "failed", Reason: reason, ServiceName: hostile, Action: "/connect/x"}
+	}
+	for _, kind := range []ProblemKind{Expired, Used, WrongBrowser, WrongConnection, Forbidden, BadRequest, NotFound,
+		MethodNotAllowed, TooMany, Unavailable, Internal} {
+		pages["problem "+string(kind)] = Problem{Kind: kind, RequestID: "R1"}
+	}
+	return pages
+}
+
+// document is what a page has to have, read by a parser that forgives nothing.
+type document struct {
+	lang, dir, title   string
+	h1, main, external int
+	scripts, styles    []string
+}
+
+func parse(t *testing.T, page string) document {
+	t.Helper()
+	var doc document
+	var open []string
+	d := xml.NewDecoder(strings.NewReader(page))
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return doc
+		}
+		if err != nil {
+			t.Fatalf("not well-formed: %v\n%s", err, page)
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			open = append(open, token.Name.Local)
+			doc.element(token)
+		case xml.EndElement:
+			open = open[:len(open)-1]
+		case xml.CharData:
+			if len(open) > 0 {
+				doc.text(open[len(open)-1], string(token))
+			}
+		}
+	}
+}
+
+func (d *document) element(e xml.StartElement) {
+	for _, a := range e.Attr {
+		switch {
+		case e.Name.Local == "html" && a.Name.Local == "lang":
+			d.lang = a.Value
+		case e.Name.Local == "html" && a.Name.Local == "dir":
+			d.dir = a.Value
+		case a.Name.Local == "href" || a.Name.Local == "src" || a.Name.Local == "action":
+			if !strings.HasPrefix(a.Value, "/") && !strings.HasPrefix(a.Value, "data:") {
+				d.external++
+			}
+		}
+	}
+	switch e.Name.Local {
+	case "h1":
+		d.h1++
+	case "main":
+		d.main++
+	case "script":
+		d.scripts = append(d.scripts, "")
+	}
+}
+
+func (d *document) text(element, text string) {
+	switch element {
+	case "title":
+		d.title += text
+	case "script":
+		d.scripts[len(d.scripts)-1] += text
+	case "style":
+		d.styles = append(d.styles, text)
+	}
+}
+
+func TestEveryPageInEveryLanguage(t *testing.T) {
+	p := newPages(t)
+	for name, page := range everyPage() {
+		for _, l := range p.locales {
+			t.Run(name+"/"+l.Lang(), func(t *testing.T) {
+				html := render(t, p, l, page)
+				doc := parse(t, html)
+				if doc.lang != l.Lang() || doc.dir != l.Dir() {
+					t.Errorf("got lang %q dir %q, want %q %q", doc.lang, doc.dir, l.Lang(), l.Dir())
+				}
+				if !strings.HasSuffix(doc.title, " · Linkgate") || len(doc.title) < len("x · Linkgate") {
+					t.Errorf("got title %q, want one that says what happened", doc.title)
+				}
+				if doc.h1 != 1 || doc.main != 1 {
+					t.Errorf("got %d h1 and %d main, want one of each", doc.h1, doc.main)
+				}
+				if doc.external != 0 {
+					t.Errorf("got %d addresses elsewhere, want none", doc.external)
+				}
+				for _, s := range doc.scripts {
+					if source([]byte(s)) != p.ScriptSource() {
+						t.Errorf("got a script that the policy does not allow: %q", s)
+					}
+				}
+				for _, s := range doc.styles {
+					if source([]byte(s)) != p.StyleSource() {
+						t.Error("got a style that the policy does not allow")
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestHostileNamesStayText(t *testing.T) {
+	p := newPages(t)
+	markup := regexp.MustCompile(`(?i)<script>alert|onerror=|\x{202E}`)
+	for name, page := range everyPage() {
+		html := render(t, p, p.Locale("en"), page)
+		// The message for the opener is ours; here it is hostile to see that it can't leave its attribute.
+		html = regexp.MustCompile(`data-(message|origin)="[^"]*"`).ReplaceAllString(html, "")
+		if found := markup.FindString(html); found != "" {
+			t.Errorf("%s: got %q in the page", name, found)
+		}
+	}
+}
+
+func TestNoStyleOrHandlerAttributes(t *testing.T) {
+	p := newPages(t)
+	inline := regexp.MustCompile(`<[^>]* (style|on[a-z]+)=`)
+	for name, page := range everyPage() {
+		if found := inline.FindString(render(t, p, p.Locale("en"), page)); found != "" {
+			t.Errorf("%s: got %q, which the content security policy blocks", name, found)
+		}
+	}
+}
+
+func TestTicketShowsWhoIsLinked(t *testing.T) {
+	p := newPages(t)
+	for _, tc := range []struct {
+		name     string
+		ticket   Ticket
+		want     string
+		unwanted string
+	}{
+		{"name", Ticket{UserName: "Ada", UserID: "u-1"}, "<bdi>Ada</bdi>", "u-1"},
+		{"id without a name", Ticket{UserID: "u-1"}, `<bdi class="id">u-1</bdi>`, "<bdi>"},
+		{"id when the name can't be seen", Ticket{UserName: "\u202E\u200B ", UserID: "u-1"}, `<bdi class="id">u-1</bdi>`, "\u202E"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			html := render(t, p, p.Locale("en"), tc.ticket)
+			_, who, _ := strings.Cut(html, `id="host-user"`)
+			who, _, _ = strings.Cut(who, "</p>")
+			if !strings.Contains(who, tc.want) || strings.Contains(who, tc.unwanted) {
+				t.Errorf("got %q, want %q and not %q", who, tc.want, tc.unwanted)
+			}
+		})
+	}
+}
+
+func TestTicketWarnsBeforeItsButton(t *testing.T) {
+	p := newPages(t)
+	html := render(t, p, p.Locale("en"), Ticket{ServiceName: "GitHub", UserName: "Ada", Action: "/connect/x"})
+	warning := strings.Index(html, "Only continue if you started this yourself, in your app.")
+	button := strings.Index(html, "<button")
+	if warning < 0 || warning > button {
+		t.Errorf("got warning at %d, button at %d; want the warning first", warning, button)
+	}
+}
+
+func TestResultOffers(t *testing.T) {
+	p := newPages(t)
+	for _, tc := range []struct {
+		state, reason         string
+		retry, again, leaving bool
+	}{
+		{state: "linked", leaving: true},
+		{state: "pending", leaving: true},
+		{state: "working", again: true},
+		{state: "relaying", again: true},
+		{state: "open"},
+		{state: "failed", reason: "denied", retry: true},
+		{state: "failed", reason: "host_refused", retry: true},
+		{state: "failed", reason: "finished_by_other"},
+	} {
+		t.Run(tc.state+tc.reason, func(t *testing.T) {
+			html := render(t, p, p.Locale("en"), Result{State: tc.state, Reason: tc.reason, Action: "/connect/x", Refresh: "/r"})
+			for what, want := range map[string]bool{
+				`id="retry"`: tc.retry, `http-equiv="refresh" content="2;url=/r"`: tc.again,
+				`data-leave=""`: !tc.leaving, `id="continue"`: tc.state == "open",
+			} {
+				if got := strings.Contains(html, what); got != want {
+					t.Errorf("got %s: %v, want %v", what, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestMissingScopesKeepTheWindowOpen(t *testing.T) {
+	r := Result{State: "linked", Missing: []string{"repo"}}
+	if got := r.Leave(); got != "" {
+		t.Errorf("got %q, want a window that stays until it has been read", got)
+	}
+}
