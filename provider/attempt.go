@@ -1,7 +1,10 @@
 package provider
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 
 	"linkgate/secret"
 )
@@ -49,4 +52,22 @@ func UnmarshalAttempt(data []byte) (Attempt, error) {
 		RedirectURI: form.RedirectURI,
 		Fingerprint: form.Fingerprint,
 	}, nil
+}
+
+// endpoints are the addresses that one sign-in uses, from its start to its end.
+type endpoints struct {
+	issuer         string // empty: not known
+	authorize      string
+	token          string
+	issuerPromised bool // the service said that its callbacks carry iss (RFC 9207 §3)
+}
+
+// fingerprint binds an attempt to the client and the endpoints it began with, so that a change of
+// configuration, or of what a service publishes, never mixes two services (RFC 9700 §4.4).
+func fingerprint(c Connection, e endpoints, redirectURI string) string {
+	hash := sha256.New()
+	for _, part := range []string{c.protocol(), c.ClientID, e.issuer, e.authorize, e.token, redirectURI} {
+		fmt.Fprintf(hash, "%d:%s,", len(part), part) // lengths, so that no two lists read the same
+	}
+	return base64.RawURLEncoding.EncodeToString(hash.Sum(nil))
 }

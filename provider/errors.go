@@ -59,3 +59,37 @@ func (e *Error) Unwrap() []error {
 	}
 	return []error{e.Kind, e.cause}
 }
+
+// kindOf tells whose turn it is from an error code: those of RFC 6749 §4.1.2.1 and §5.2, and what
+// GitHub and Slack say in their place. A code not known is a refusal.
+func kindOf(code string) error {
+	switch code {
+	case "access_denied":
+		return ErrDenied
+	case "invalid_grant", "bad_verification_code", "invalid_code":
+		return ErrInvalidGrant
+	case "server_error", "temporarily_unavailable",
+		"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout":
+		return ErrUnavailable
+	default:
+		return ErrRefused
+	}
+}
+
+// maxCode is the length of the longest error code that we repeat.
+const maxCode = 48
+
+// safeCode lets through what is plainly an error code, lower-case words joined by underscores, and
+// turns anything else into "unknown error": a service, or whoever wrote the callback, could put
+// there whatever should be seen in a log.
+func safeCode(code string) string {
+	if code == "" || len(code) > maxCode {
+		return "unknown error"
+	}
+	for _, r := range code {
+		if (r < 'a' || r > 'z') && r != '_' {
+			return "unknown error"
+		}
+	}
+	return code
+}

@@ -1,10 +1,24 @@
 // Package provider speaks to external services. A Connection says how (which protocol, which
 // addresses, which habits); New turns it into a Provider, whose fields are the abilities that
 // its protocol has. One file holds one protocol; presets are data in presets/.
+//
+// A sign-in goes: Redirector.Authorize makes an Attempt and the address for the browser; the
+// caller keeps the attempt sealed; the service's Callback comes back and Redirector.Exchange
+// checks it against the attempt, sends the code exactly once, verifies what comes and says who
+// the account is. Revoker takes a credential back.
+//
+// Every request leaves through one client (client.go): dialled only where the guard allows,
+// never redirected, never repeated, bounded in time and size. Every failure is an *Error of one
+// of the kinds in errors.go. Who may sign in, what is kept and what is tried again is not known
+// here: see connect, linkedaccount and outbox.
 package provider
 
 import (
 	"context"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"time"
 
 	"linkgate/secret"
 )
@@ -28,6 +42,8 @@ type Redirector interface {
 }
 
 // Revoker makes a credential useless at the service. Revoking one that already is, is no error.
+// ErrUnsupported means that the service has no way to do it after all: with OpenID Connect that
+// is known only from its discovery document, so there Revoker is always set.
 type Revoker interface {
 	Revoke(ctx context.Context, c Credential) error
 }
@@ -50,7 +66,66 @@ type Grant struct {
 
 // Identity is who the account is at the service.
 type Identity struct {
-	Issuer  string // the ID token's iss, or the origin of the token endpoint
+	Issuer  string // the ID token's iss; for OAuth 2 the connection's issuer, or the token endpoint's origin
 	Subject string // stable at that issuer; never an e-mail address
 	Name    string // for people; may be empty
+}
+
+// Deps is what a Provider needs from the outside. The zero value works: public addresses only,
+// the system's certificates and clock, no log.
+type Deps struct {
+	AllowPrivateNetworks bool             // dial any address; else public ones alone
+	RootCAs              *x509.CertPool   // nil: the system's
+	Now                  func() time.Time // nil: time.Now
+	Log                  *slog.Logger     // nil: nowhere
+}
+
+// New makes a connection ready to work. It calls nobody: what a service publishes about itself
+// is read when first needed. A connection with Problems is refused.
+func New(c Connection, d Deps) (*Provider, error) {
+	if problems := c.Problems(); len(problems) > 0 {
+		return nil, fmt.Errorf("making provider %q: %w", c.AuthID, problems[0])
+	}
+	p, _ := protocolNamed(c.protocol())
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	c = c.Clone()
+	if c.AuthStyle == "" {
+		c.AuthStyle = AuthBasic
+	}
+	return p.open(c, d), nil
+}
+
+// protocol is one way of speaking. A new one is a file with a function that returns its protocol,
+// and a line in protocols.
+type protocol struct {
+	name     string
+	problems func(Connection) []Problem // what this protocol in particular asks of a connection
+	open     func(Connection, Deps) *Provider
+}
+
+func protocols() []protocol {
+	return []protocol{oauth2Protocol(), oidcProtocol()}
+}
+
+// Protocols names the protocols that a connection can use directly.
+func Protocols() []string {
+	var names []string
+	for _, p := range protocols() {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+func protocolNamed(name string) (protocol, bool) {
+	for _, p := range protocols() {
+		if p.name == name {
+			return p, true
+		}
+	}
+	return protocol{}, false
 }

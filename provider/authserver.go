@@ -1,0 +1,162 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"golang.org/x/oauth2"
+
+	"linkgate/secret"
+)
+
+// authServer is a service's authorization server as one client of it sees it: what oauth2 and oidc
+// have in common.
+type authServer struct {
+	client *client
+	conn   Connection
+}
+
+// authorize makes an attempt and the address of its authorization request (RFC 6749 §4.1.1,
+// RFC 7636 §4.3). nonce is empty for plain OAuth 2.
+func (s authServer) authorize(e endpoints, scopes []string, state, nonce secret.Text, redirectURI string) (Attempt, string, error) {
+	if state.IsZero() || redirectURI == "" {
+		return Attempt{}, "", errors.New("authorizing: state and redirect URI must not be empty")
+	}
+	address, err := url.Parse(e.authorize)
+	if err != nil {
+		return Attempt{}, "", errors.New("authorizing: the authorization endpoint is no URL")
+	}
+	attempt := Attempt{
+		State:       state,
+		Verifier:    secret.New(oauth2.GenerateVerifier()), // 32 random bytes
+		Nonce:       nonce,
+		RedirectURI: redirectURI,
+		Fingerprint: fingerprint(s.conn, e, redirectURI),
+	}
+	query := address.Query() // an endpoint may have parameters of its own; ours win
+	for name, value := range s.conn.AuthorizeParams {
+		query.Set(name, value)
+	}
+	query.Set("response_type", "code")
+	query.Set("client_id", s.conn.ClientID)
+	query.Set("redirect_uri", redirectURI)
+	query.Set("state", state.Reveal())
+	query.Set("code_challenge", oauth2.S256ChallengeFromVerifier(attempt.Verifier.Reveal()))
+	query.Set("code_challenge_method", "S256")
+	if len(scopes) > 0 {
+		query.Set("scope", strings.Join(scopes, s.conn.scopeSeparator()))
+	}
+	if !nonce.IsZero() {
+		query.Set("nonce", nonce.Reveal())
+	}
+	address.RawQuery = query.Encode()
+	return attempt, address.String(), nil
+}
+
+// exchange checks the callback against the attempt and trades its code for tokens. Until every
+// check has passed nothing is sent; then the code is sent once.
+func (s authServer) exchange(ctx context.Context, e endpoints, a Attempt, cb Callback) (tokenAnswer, error) {
+	if err := checkCallback(s.conn, e, a, cb); err != nil {
+		return tokenAnswer{}, err
+	}
+	form := url.Values{}
+	for name, value := range s.conn.TokenParams {
+		form.Set(name, value)
+	}
+	form.Set("grant_type", "authorization_code")
+	form.Set("code", cb.Code.Reveal())
+	form.Set("redirect_uri", a.RedirectURI)
+	form.Set("code_verifier", a.Verifier.Reveal())
+	ans, err := s.postForm(ctx, opExchange, e.token, form)
+	if err != nil {
+		return tokenAnswer{}, err
+	}
+	return readTokenAnswer(ans)
+}
+
+const opExchange = "exchanging the code"
+
+// checkCallback lets a callback through that belongs to the attempt and brings a code. The issuer
+// is checked before anything else in it is believed, an error too (RFC 9207 §2.4).
+func checkCallback(c Connection, e endpoints, a Attempt, cb Callback) error {
+	const op = "checking the callback"
+	switch {
+	case a.Fingerprint != fingerprint(c, e, a.RedirectURI):
+		return &Error{Op: op, Kind: ErrChanged}
+	case a.Verifier.IsZero():
+		return &Error{Op: op, Kind: ErrNotVerified, Code: "attempt without verifier"}
+	case cb.Issuer == "" && e.issuerPromised:
+		return &Error{Op: op, Kind: ErrNotVerified, Code: "iss is missing"}
+	case cb.Issuer != "" && e.issuer != "" && cb.Issuer != e.issuer:
+		return &Error{Op: op, Kind: ErrNotVerified, Code: "iss is another issuer's"}
+	case cb.Error != "":
+		return &Error{Op: op, Kind: kindOf(cb.Error), Code: safeCode(cb.Error)}
+	case cb.Code.IsZero():
+		return &Error{Op: op, Kind: ErrUnavailable, Code: "neither code nor error"}
+	}
+	return nil
+}
+
+// postForm sends a form to one of the server's own endpoints, with client authentication, and
+// returns an answer of success; others become errors.
+func (s authServer) postForm(ctx context.Context, op, endpoint string, form url.Values) (answer, error) {
+	if s.conn.AuthStyle == AuthPost || s.conn.AuthStyle == AuthNone {
+		form.Set("client_id", s.conn.ClientID)
+	}
+	if s.conn.AuthStyle == AuthPost {
+		form.Set("client_secret", s.conn.ClientSecret.Reveal())
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return answer{}, &Error{Op: op, Kind: ErrUnavailable, Code: "the endpoint is no URL"}
+	}
+	if s.conn.AuthStyle == AuthBasic {
+		// RFC 6749 §2.3.1: both parts are form-encoded first.
+		req.SetBasicAuth(url.QueryEscape(s.conn.ClientID), url.QueryEscape(s.conn.ClientSecret.Reveal()))
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	ans, err := s.client.do(ctx, op, req)
+	if err != nil {
+		return answer{}, err
+	}
+	return ans, refusal(op, ans, form)
+}
+
+// refusal turns an answer that is no success into an error: by its error code, whatever its status
+// (GitHub and Slack refuse with 200), and without one by its status.
+func refusal(op string, ans answer, sent url.Values) error {
+	var body struct {
+		Error json.RawMessage `json:"error"`
+	}
+	var code string
+	if json.Unmarshal(ans.body, &body) == nil && len(body.Error) > 0 {
+		_ = json.Unmarshal(body.Error, &code) // not a string: no code
+	}
+	switch {
+	case code != "":
+		return &Error{Op: op, Kind: kindOf(code), Code: unlessSent(code, sent), Status: ans.status}
+	case ans.status == http.StatusUnauthorized:
+		return &Error{Op: op, Kind: ErrRefused, Status: ans.status}
+	case ans.status < 200 || ans.status > 299:
+		// Not an answer of OAuth's: a firewall's or a proxy's page, say.
+		return &Error{Op: op, Kind: ErrUnavailable, Code: "answer makes no sense", Status: ans.status}
+	}
+	return nil
+}
+
+// unlessSent is safeCode that repeats nothing we sent, should a service echo it as its error.
+func unlessSent(code string, sent url.Values) string {
+	for _, values := range sent {
+		for _, value := range values {
+			if strings.Contains(value, code) {
+				return "unknown error"
+			}
+		}
+	}
+	return safeCode(code)
+}

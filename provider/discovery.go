@@ -1,0 +1,147 @@
+package provider
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	discoveryTTL = time.Hour
+	failureTTL   = time.Second // long enough to spare a service that is down, too short to be noticed
+)
+
+// metadata is what an OpenID provider publishes about itself (OpenID Connect Discovery §3).
+type metadata struct {
+	Issuer                string `json:"issuer"`
+	AuthorizationEndpoint string `json:"authorization_endpoint"`
+	TokenEndpoint         string `json:"token_endpoint"`
+	JWKSURI               string `json:"jwks_uri"`
+	UserinfoEndpoint      string `json:"userinfo_endpoint"`
+	RevocationEndpoint    string `json:"revocation_endpoint"`                            // RFC 8414 §2
+	IssuerPromised        bool   `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
+
+	keys oidc.KeySet
+}
+
+func (m *metadata) endpoints() endpoints {
+	return endpoints{
+		issuer:         m.Issuer,
+		authorize:      m.AuthorizationEndpoint,
+		token:          m.TokenEndpoint,
+		issuerPromised: m.IssuerPromised,
+	}
+}
+
+// discovery keeps what one issuer publishes: read when first needed, once for all who wait, and
+// again after discoveryTTL. A failure is kept for failureTTL only.
+type discovery struct {
+	fetch func(context.Context) (*metadata, error)
+	now   func() time.Time
+
+	flight singleflight.Group
+	mu     sync.Mutex // guards the rest
+	kept   *metadata
+	err    error
+	until  time.Time // of what is kept; zero: nothing is
+}
+
+func newDiscovery(c *client, issuer string) *discovery {
+	return &discovery{
+		fetch: func(ctx context.Context) (*metadata, error) { return fetchMetadata(ctx, c, issuer) },
+		now:   c.now,
+	}
+}
+
+// get returns the metadata. A caller that gives up stops waiting; the work goes on for the others.
+func (d *discovery) get(ctx context.Context) (*metadata, error) {
+	if m, err, ok := d.recall(); ok {
+		return m, err
+	}
+	result := d.flight.DoChan("", func() (any, error) {
+		if m, err, ok := d.recall(); ok { // a flight landed between recall and DoChan
+			return m, err
+		}
+		m, err := d.fetch(context.WithoutCancel(ctx))
+		d.keep(m, err)
+		return m, err
+	})
+	select {
+	case <-ctx.Done():
+		return nil, unreachable(ctx, opDiscover, ctx.Err())
+	case r := <-result:
+		return r.Val.(*metadata), r.Err
+	}
+}
+
+func (d *discovery) recall() (m *metadata, err error, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.kept, d.err, d.now().Before(d.until)
+}
+
+func (d *discovery) keep(m *metadata, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ttl := discoveryTTL
+	if err != nil {
+		ttl = failureTTL
+	}
+	d.kept, d.err, d.until = m, err, d.now().Add(ttl)
+}
+
+// revocation finds the revocation endpoint: the configured one, else the published one.
+func (d *discovery) revocation(configured string) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		if configured != "" {
+			return configured, nil
+		}
+		m, err := d.get(ctx)
+		if err != nil {
+			return "", err
+		}
+		return m.RevocationEndpoint, nil
+	}
+}
+
+const opDiscover = "reading the discovery document"
+
+// fetchMetadata reads and checks the discovery document (OpenID Connect Discovery §4).
+func fetchMetadata(ctx context.Context, c *client, issuer string) (*metadata, error) {
+	m := new(metadata)
+	address := strings.TrimSuffix(issuer, "/") + "/.well-known/openid-configuration"
+	if err := c.getJSON(ctx, opDiscover, address, "", m); err != nil {
+		return nil, err
+	}
+	if m.Issuer != issuer {
+		return nil, &Error{Op: opDiscover, Kind: ErrNotVerified, Code: "issuer is another's"}
+	}
+	if err := checkEndpoints(m); err != nil {
+		return nil, err
+	}
+	keys := &http.Client{Transport: jsonTransport{client: c}}
+	// Not ctx: the keys outlive this call.
+	m.keys = oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), keys), m.JWKSURI)
+	return m, nil
+}
+
+// checkEndpoints holds each published address to the rules for configured ones. Plain http is only
+// for an issuer that is itself on loopback without TLS, as in a demonstration.
+func checkEndpoints(m *metadata) error {
+	required := []string{m.AuthorizationEndpoint, m.TokenEndpoint, m.JWKSURI}
+	optional := []string{m.UserinfoEndpoint, m.RevocationEndpoint}
+	for i, address := range append(required, optional...) {
+		if address == "" && i >= len(required) {
+			continue
+		}
+		if urlMistake(address) != "" || (isHTTPS(m.Issuer) && !isHTTPS(address)) {
+			return &Error{Op: opDiscover, Kind: ErrNotVerified, Code: "an endpoint is missing or not a safe URL"}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package provider
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	maxSubject = 255 // bytes; OIDC Core §2
+	maxName    = 200 // runes
+)
+
+// document is a JSON value whose numbers keep all their digits.
+type document struct{ value any }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (d *document) UnmarshalJSON(data []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber() // a float64 would make neighbours of two large ids the same account
+	return decoder.Decode(&d.value)
+}
+
+// at follows a path of names and indexes; nil when it leads nowhere.
+func (d document) at(path string) any {
+	value := d.value
+	for step := range strings.SplitSeq(path, ".") {
+		switch container := value.(type) {
+		case map[string]any:
+			value = container[step]
+		case []any:
+			index, err := strconv.ParseUint(step, 10, 31)
+			if err != nil || int(index) >= len(container) {
+				return nil
+			}
+			value = container[index]
+		default:
+			return nil
+		}
+	}
+	return value
+}
+
+// subject reads an account's id: a string, or a whole number in digits. Anything else, and what
+// can't be told from another (empty, blanks at its ends, control characters), is no id.
+func (d document) subject(path string) (string, bool) {
+	switch value := d.at(path).(type) {
+	case string:
+		return value, isSubject(value)
+	case json.Number:
+		digits := strings.TrimPrefix(value.String(), "-")
+		return value.String(), strings.Trim(digits, "0123456789") == "" && isSubject(value.String())
+	}
+	return "", false
+}
+
+func isSubject(s string) bool {
+	if s == "" || len(s) > maxSubject || s != strings.TrimSpace(s) || !utf8.ValidString(s) {
+		return false
+	}
+	return !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError })
+}
+
+// name reads what to call an account, made fit to be shown: one line, bounded. The first path that
+// leads to something wins; there may be nothing.
+func (d document) name(paths ...string) string {
+	for _, path := range paths {
+		text, _ := d.at(path).(string)
+		text = strings.Map(func(r rune) rune {
+			if !unicode.IsGraphic(r) { // control and format characters, such as those that turn text around
+				return -1
+			}
+			return r
+		}, text)
+		text = strings.Join(strings.Fields(text), " ")
+		if runes := []rune(text); len(runes) > maxName {
+			text = strings.TrimSpace(string(runes[:maxName]))
+		}
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}

@@ -1,0 +1,74 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"net/url"
+
+	"linkgate/secret"
+)
+
+// revoker revokes tokens at an RFC 7009 endpoint.
+type revoker struct {
+	authServer
+	endpoint func(context.Context) (string, error) // "": the service has none
+}
+
+var _ Revoker = (*revoker)(nil)
+
+const opRevoke = "revoking a token"
+
+// errTokenType: the service does not revoke tokens of this type (RFC 7009 §2.2.1).
+var errTokenType = errors.New("unsupported token type")
+
+// Revoke implements Revoker. The refresh token goes first: it is the one that makes new tokens, and
+// with it most services end the whole grant. A type of token that the service does not revoke is
+// passed over; ErrUnsupported when that leaves none.
+func (r *revoker) Revoke(ctx context.Context, c Credential) error {
+	endpoint, err := r.endpoint(ctx)
+	if err != nil {
+		return err
+	}
+	if endpoint == "" {
+		return &Error{Op: opRevoke, Kind: ErrUnsupported, Code: "no revocation endpoint"}
+	}
+	tokens := []struct {
+		hint  string
+		token secret.Text
+	}{{"refresh_token", c.RefreshToken}, {"access_token", c.AccessToken}}
+	var tried, passed int
+	for _, t := range tokens {
+		if t.token.IsZero() {
+			continue
+		}
+		tried++
+		err := r.revoke(ctx, endpoint, t.token, t.hint)
+		if errors.Is(err, errTokenType) {
+			passed++
+		} else if err != nil {
+			return err
+		}
+	}
+	if tried > 0 && passed == tried {
+		return &Error{Op: opRevoke, Kind: ErrUnsupported, Code: "unsupported_token_type"}
+	}
+	return nil
+}
+
+// revoke revokes one token. That the service does not know it, or no longer, is success: RFC 7009
+// §2.2 has it answer 200, but some answer that the token or grant is invalid.
+func (r *revoker) revoke(ctx context.Context, endpoint string, token secret.Text, hint string) error {
+	form := url.Values{"token": {token.Reveal()}, "token_type_hint": {hint}}
+	_, err := r.postForm(ctx, opRevoke, endpoint, form)
+	var refused *Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch refused.Code {
+	case "unsupported_token_type":
+		return errTokenType
+	case "invalid_token", "invalid_grant":
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,66 @@
+package provider
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// scopeSeparator is a space (RFC 6749 §3.3) unless the service has its own way.
+func (c Connection) scopeSeparator() string {
+	if c.ScopeSeparator == "" {
+		return " "
+	}
+	return c.ScopeSeparator
+}
+
+// granted tells the scopes of a grant and which of those asked for are missing. A service that says
+// nothing has granted what was asked (RFC 6749 §5.1).
+func (c Connection) granted(asked []string, answered json.RawMessage) (scopes, missing []string) {
+	scopes, told := c.readScopes(asked, answered)
+	if !told {
+		return slices.Clone(asked), nil
+	}
+	for _, scope := range asked {
+		if !slices.Contains(scopes, scope) && !seenElsewhere(scope) {
+			missing = append(missing, scope)
+		}
+	}
+	return scopes, missing
+}
+
+// readScopes reads the scope member: a list in one string, or an array. The string is cut at spaces
+// and at the connection's separator; commas, GitHub's way of answering, cut a piece that nobody
+// asked for, since a scope may itself hold one.
+func (c Connection) readScopes(asked []string, answered json.RawMessage) (scopes []string, told bool) {
+	var text *string
+	var list []string
+	switch {
+	case json.Unmarshal(answered, &text) == nil:
+		if text == nil {
+			return nil, false
+		}
+		list = strings.Fields(strings.ReplaceAll(*text, c.scopeSeparator(), " "))
+	case json.Unmarshal(answered, &list) != nil:
+		return nil, false
+	}
+	for _, piece := range list {
+		if slices.Contains(asked, piece) {
+			scopes = append(scopes, piece)
+			continue
+		}
+		scopes = append(scopes, strings.FieldsFunc(piece, func(r rune) bool { return r == ',' })...)
+	}
+	return scopes, true
+}
+
+// seenElsewhere names the scopes of OpenID Connect (Core §5.4, §11), which many services leave out
+// of their answer or return under another name (Google's "email" is an address there). Whether they
+// were granted shows in the ID token, its claims and the refresh token.
+func seenElsewhere(scope string) bool {
+	switch scope {
+	case "openid", "profile", "email", "address", "phone", "offline_access":
+		return true
+	}
+	return false
+}
