@@ -1,10 +1,16 @@
 // Package database opens the SQL database that must not lose anything: SQLite in a directory,
 // or Postgres. It owns the connection settings, the migrations and what differs between the two.
+//
+// Everybody else writes SQL that both understand, with $1 placeholders, and gets help from here
+// where they part: InTx (who waits for whom), ForUpdate (how a row is locked), Now (whose clock
+// counts), IsUniqueViolation and IsUnavailable (what an error means).
 package database
 
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"time"
 
 	"linkgate/secret"
 )
@@ -18,14 +24,86 @@ type Options struct {
 // DB is an open, migrated database.
 type DB struct {
 	*sql.DB
+	dialect dialect
+	// writer is taken by the one transaction that SQLite allows at a time, so that those of this
+	// process queue here, in order, and not by asking again and again. nil: as many as there are
+	// connections.
+	writer chan struct{}
 }
 
+type dialect int
+
+const (
+	sqlite dialect = iota
+	postgres
+)
+
 // Open connects, sets what durability needs, and runs the migrations.
-func Open(ctx context.Context, o Options) (*DB, error) { panic("unwritten") }
+func Open(ctx context.Context, o Options) (*DB, error) {
+	open := openSQLite
+	if !o.URL.IsZero() {
+		open = openPostgres
+	}
+	db, err := open(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.migrate(ctx); err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return db, nil
+}
 
-// InTx runs fn in one transaction and commits it; when the database asks for it (SQLite busy,
-// Postgres serialization failure or deadlock) the whole of fn is run again.
-func (db *DB) InTx(ctx context.Context, fn func(*sql.Tx) error) error { panic("unwritten") }
+// pingTimeout is how long a readiness check may wait: less than what load balancers grant it.
+const pingTimeout = 2 * time.Second
 
-// IsUniqueViolation tells whether err is a unique index refusing a row.
-func IsUniqueViolation(err error) bool { panic("unwritten") }
+// Ping tells within two seconds whether the database answers, by reading a row of it.
+func (db *DB) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	var version int64
+	err := db.QueryRowContext(ctx, "SELECT version_id FROM goose_db_version LIMIT 1").Scan(&version)
+	if err != nil {
+		return fmt.Errorf("asking the database: %w", err)
+	}
+	return nil
+}
+
+// Now is the time that all replicas share: the database's. SQLite is of this machine, so its
+// time is ours.
+func (db *DB) Now(ctx context.Context) (time.Time, error) {
+	if db.dialect == sqlite {
+		return time.Now(), nil
+	}
+	var now time.Time
+	if err := db.QueryRowContext(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
+		return time.Time{}, fmt.Errorf("asking the database for the time: %w", err)
+	}
+	return now, nil
+}
+
+// ForUpdate ends a SELECT whose rows must stay as read until the transaction ends. In SQLite a
+// transaction of InTx holds the whole database already.
+func (db *DB) ForUpdate() string {
+	if db.dialect == sqlite {
+		return ""
+	}
+	return " FOR UPDATE"
+}
+
+// Millis is how a time is stored: unix milliseconds, 0 for the zero time.
+func Millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// Time reads what Millis gave, in UTC.
+func Time(millis int64) time.Time {
+	if millis == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(millis).UTC()
+}

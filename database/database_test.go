@@ -1,0 +1,303 @@
+package database_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"linkgate/database"
+	"linkgate/database/databasetest"
+	"linkgate/secret"
+	"linkgate/testservers"
+)
+
+func exec(t *testing.T, db *database.DB, query string, args ...any) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), query, args...); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+}
+
+func number(t *testing.T, db *database.DB, query string, args ...any) (n int64) {
+	t.Helper()
+	if err := db.QueryRowContext(t.Context(), query, args...).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return n
+}
+
+func TestOpenKeepsWhatIsThere(t *testing.T) {
+	databasetest.EachOptions(t, func(t *testing.T, o database.Options) {
+		first := databasetest.Open(t, o)
+		exec(t, first, "INSERT INTO audit VALUES ($1, $2, 'n', '', '', '', $3)", "a", 1_700_000_000_000, "üñ\n")
+		if err := first.Close(); err != nil {
+			t.Fatal(err)
+		}
+		again := databasetest.Open(t, o)
+		var detail string
+		if err := again.QueryRow("SELECT detail FROM audit WHERE id = $1", "a").Scan(&detail); err != nil || detail != "üñ\n" {
+			t.Errorf("got %q, %v", detail, err)
+		}
+		if err := again.Ping(t.Context()); err != nil {
+			t.Errorf("Ping: %v", err)
+		}
+	})
+}
+
+// Replicas that start at once on an empty database leave it migrated once.
+func TestOpenAtOnce(t *testing.T) {
+	databasetest.EachOptions(t, func(t *testing.T, o database.Options) {
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Go(func() {
+				db, err := database.Open(t.Context(), o)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := db.Ping(t.Context()); err != nil {
+					t.Error(err)
+				}
+				_ = db.Close()
+			})
+		}
+		wg.Wait()
+		db := databasetest.Open(t, o)
+		if got := number(t, db, "SELECT count(*) FROM goose_db_version WHERE version_id = 1"); got != 1 {
+			t.Errorf("the first migration is recorded %d times, want 1", got)
+		}
+	})
+}
+
+func TestSQLiteSettings(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a dir?with%41odd#name&x=1")
+	db := databasetest.Open(t, database.Options{DataDir: dir})
+	for _, tt := range []struct{ pragma, want string }{
+		{"journal_mode", "wal"},
+		{"synchronous", "2"}, // FULL
+		{"foreign_keys", "1"},
+		{"busy_timeout", "1000"},
+	} {
+		var got string
+		if err := db.QueryRow("PRAGMA " + tt.pragma).Scan(&got); err != nil || got != tt.want {
+			t.Errorf("%s = %q, want %q, %v", tt.pragma, got, tt.want, err)
+		}
+	}
+	exec(t, db, "DELETE FROM audit") // so that there is a -wal
+	wantMode(t, dir, fs.ModeDir|0o700)
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		wantMode(t, filepath.Join(dir, database.FileName+suffix), 0o600)
+	}
+}
+
+func wantMode(t *testing.T, path string, want fs.FileMode) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if got := info.Mode(); got != want {
+		t.Errorf("%s has mode %v, want %v", path, got, want)
+	}
+}
+
+func TestSQLiteFileIsTightened(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, database.FileName)
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	databasetest.Open(t, database.Options{DataDir: dir})
+	wantMode(t, path, 0o600)
+}
+
+func TestOpenExplainsAndKeepsThePassword(t *testing.T) {
+	const password = "s3cr3t-pass"
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	silent := testservers.Proxy(t, "127.0.0.1:1")
+	silent.Cut()
+	_, port, _ := strings.Cut(silent.Addr(), ":")
+	for _, tt := range []struct {
+		name string
+		o    database.Options
+		want string // in the error
+	}{
+		{"another scheme", postgresURL("mysql://u:" + password + "@db/x"), "postgres://user:password@host"},
+		{"no scheme", postgresURL("host=db password=" + password), "postgres://user:password@host"},
+		{"bad port", postgresURL("postgres://u:" + password + "@db:x1/x"), "postgres://user:password@host"},
+		{"bad escape", postgresURL("postgres://u:" + password + "%zz@db/x"), "percent-encoded"},
+		{"slash in password", postgresURL("postgres://u:" + password + "/#@db/x"), "percent-encoded"},
+		{"bad option", postgresURL("postgres://u:" + password + "@db/x?sslmode=" + password), "postgres://user:password@host"},
+		{"nobody there", postgresURL("postgres://u:" + password + "@127.0.0.1:" + port + "/x"), port},
+		{"no directory", database.Options{}, "DATA_DIR"},
+		{"a file for a directory", database.Options{DataDir: file}, "DATA_DIR"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := database.Open(t.Context(), tt.o)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%q does not say %q", err, tt.want)
+			}
+			if strings.Contains(err.Error(), password) {
+				t.Errorf("the password is in the error: %v", err)
+			}
+		})
+	}
+}
+
+func postgresURL(s string) database.Options { return database.Options{URL: secret.New(s)} }
+
+func TestPingHasADeadline(t *testing.T) {
+	proxy := testservers.Proxy(t, testservers.Postgres(t))
+	db := databasetest.Open(t, postgresURL(proxy.URL()))
+	proxy.Hang()
+	err := db.Ping(t.Context()) // would not return
+	if !database.IsUnavailable(err) {
+		t.Errorf("got %v, want an error of unavailability", err)
+	}
+	proxy.Restore()
+	if err := db.Ping(t.Context()); err != nil {
+		t.Errorf("after the outage: %v", err)
+	}
+}
+
+func TestNow(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		before := time.Now().Add(-time.Minute)
+		now, err := db.Now(t.Context())
+		if err != nil || now.Before(before) || now.After(time.Now().Add(time.Minute)) {
+			t.Errorf("got %v, %v", now, err)
+		}
+	})
+}
+
+func TestMillis(t *testing.T) {
+	for _, want := range []time.Time{{}, time.UnixMilli(1).UTC(), time.Date(2026, 3, 1, 2, 3, 4, 5e6, time.UTC)} {
+		if diff := cmp.Diff(want, database.Time(database.Millis(want))); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+// With ForUpdate, read-modify-write in parallel loses nothing.
+func TestInTxAndForUpdateLoseNoUpdate(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		exec(t, db, "INSERT INTO audit VALUES ('counter', 0, '', '', '', '', '')")
+		const workers, rounds = 8, 10
+		var wg sync.WaitGroup
+		for range workers {
+			wg.Go(func() {
+				for range rounds {
+					if err := db.InTx(t.Context(), func(tx *sql.Tx) error { return increment(t.Context(), db, tx) }); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if got := number(t, db, "SELECT at FROM audit WHERE id = 'counter'"); got != workers*rounds {
+			t.Errorf("counted to %d, want %d", got, workers*rounds)
+		}
+	})
+}
+
+func increment(ctx context.Context, db *database.DB, tx *sql.Tx) error {
+	var n int64
+	if err := tx.QueryRowContext(ctx, "SELECT at FROM audit WHERE id = 'counter'"+db.ForUpdate()).Scan(&n); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE audit SET at = $1 WHERE id = 'counter'", n+1)
+	return err
+}
+
+// Two transactions that lock two rows in opposite order: Postgres ends one, and InTx runs it again.
+func TestInTxRunsAgainAfterADeadlock(t *testing.T) {
+	db := databasetest.Open(t, postgresURL(testservers.Postgres(t)))
+	for _, id := range []string{"a", "b"} {
+		exec(t, db, "INSERT INTO audit VALUES ($1, 0, '', '', '', '', '')", id)
+	}
+	var bothHoldOne sync.WaitGroup
+	bothHoldOne.Add(2)
+	tries := make([]int, 2)
+	var wg sync.WaitGroup
+	for i, order := range [][]string{{"a", "b"}, {"b", "a"}} {
+		wg.Go(func() {
+			err := db.InTx(t.Context(), func(tx *sql.Tx) error {
+				tries[i]++
+				for n, id := range order {
+					if _, err := tx.ExecContext(t.Context(), "UPDATE audit SET at = at + 1 WHERE id = $1", id); err != nil {
+						return err
+					}
+					if n == 0 && tries[i] == 1 {
+						bothHoldOne.Done()
+						bothHoldOne.Wait()
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Errorf("transaction %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	if got := number(t, db, "SELECT min(at) FROM audit"); got != 2 {
+		t.Errorf("each row was updated %d times, want 2", got)
+	}
+	if tries[0]+tries[1] < 3 {
+		t.Errorf("%v tries: there was no deadlock to recover from", tries)
+	}
+}
+
+func TestInTxRollsBack(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		wrong := errors.New("wrong")
+		err := db.InTx(t.Context(), func(tx *sql.Tx) error {
+			if _, err := tx.Exec("INSERT INTO audit VALUES ('x', 0, '', '', '', '', '')"); err != nil {
+				return err
+			}
+			return wrong
+		})
+		if !errors.Is(err, wrong) {
+			t.Errorf("got %v, want %v", err, wrong)
+		}
+		panicsInTx(t, db)
+		if got := number(t, db, "SELECT count(*) FROM audit"); got != 0 {
+			t.Errorf("%d rows are left of what was rolled back", got)
+		}
+		exec(t, db, "INSERT INTO audit VALUES ('x', 0, '', '', '', '', '')") // nothing is locked
+	})
+}
+
+func panicsInTx(t *testing.T, db *database.DB) {
+	t.Helper()
+	defer func() {
+		if recover() == nil {
+			t.Error("the panic was swallowed")
+		}
+	}()
+	_ = db.InTx(t.Context(), func(tx *sql.Tx) error {
+		if _, err := tx.Exec("INSERT INTO audit VALUES ('y', 0, '', '', '', '', '')"); err != nil {
+			return err
+		}
+		panic("at the disco")
+	})
+}
