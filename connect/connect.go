@@ -1,5 +1,6 @@
 // Package connect holds the use cases: a user connects an account (Begin, Open, Continue,
-// Complete, Finish, Result) and disconnects it (Disconnect). It knows the order of things and
+// Complete, Finish, Result) and disconnects it (Disconnect), and the promises to host and service
+// that outlive the click (Promises, worked off by the outbox). It knows the order of things and
 // what a failure means to whom; the HTTP in front of it is in handlers, the stores and clients
 // behind it are in oauthstate, linkedaccount, outbox, host and provider.
 package connect
@@ -7,8 +8,13 @@ package connect
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
+	"linkgate/host"
+	"linkgate/linkedaccount"
+	"linkgate/oauthstate"
+	"linkgate/outbox"
 	"linkgate/provider"
 	"linkgate/secret"
 )
@@ -67,6 +73,7 @@ type View struct {
 	HostUserID   string
 	HostUserName string   // empty when the host could not tell in time
 	Scopes       []string // asked of the service
+	FormAction   string   // where the form's answer may lead, for the page's policy
 }
 
 // Result is what the result page shows.
@@ -78,49 +85,97 @@ type Result struct {
 	AccountName string      // as the service names it; may be empty
 	Missing     []string    // scopes asked for and not granted
 	FinishToken secret.Text // of Relaying; single use
-}
-
-// Begin opens a session for a host user's click and returns the address of its ticket page. It
-// costs one write to Redis. ErrUnknownConnection, ErrTooMany, ErrUnavailable.
-func (s *Service) Begin(ctx context.Context, hostUserID, authID string) (authorizationURL string, err error) {
-	panic("unwritten")
-}
-
-// Open binds the session to this browser (the first to ask) and tells what the ticket page shows.
-// browser is the value of the browser's cookie. ErrExpired, ErrWrongBrowser, ErrUsed.
-func (s *Service) Open(ctx context.Context, ticket, browser string) (View, error) { panic("unwritten") }
-
-// Continue starts an attempt at the service and returns the address to send the browser to. It
-// may be called again by the same browser, after a failure too; the attempt before is void then.
-func (s *Service) Continue(ctx context.Context, ticket, browser string) (redirectURL string, err error) {
-	panic("unwritten")
-}
-
-// Complete takes a callback. Of many with the same state one does the work; all return the
-// ticket whose result page tells the outcome. An error means that no session is concerned:
-// ErrExpired, ErrWrongBrowser, ErrWrongConnection, ErrUnavailable.
-func (s *Service) Complete(ctx context.Context, authID, browser, state string, cb provider.Callback) (ticket string, err error) {
-	panic("unwritten")
-}
-
-// Finish is the host's relay of a finish token with the user who holds the window.
-// ErrExpired, ErrUsed, ErrWrongUser, ErrWrongConnection.
-func (s *Service) Finish(ctx context.Context, hostUserID, authID string, token secret.Text) (Result, error) {
-	panic("unwritten")
-}
-
-// Result tells how a session ended, to the browser it is bound to. While the work goes on it
-// waits a few seconds for the end. ErrExpired, ErrWrongBrowser.
-func (s *Service) Result(ctx context.Context, ticket, browser string) (Result, error) {
-	panic("unwritten")
-}
-
-// Disconnect deletes the user's linked account (the host's id) at the host and has its credential
-// revoked; it returns when the host has deleted it. ErrNotFound: not there or not this user's.
-// ErrUnavailable: the host does not answer; the disconnect is under way and will be completed.
-func (s *Service) Disconnect(ctx context.Context, hostUserID, linkedAccountID string) error {
-	panic("unwritten")
+	FormAction  string      // as in View, for trying again
 }
 
 // Service runs the use cases.
-type Service struct{}
+type Service struct {
+	PublicURL   string // ours, without a slash at the end
+	Connections map[string]*provider.Provider
+	Sessions    *oauthstate.Store
+	Accounts    *linkedaccount.Store
+	Outbox      *outbox.Box
+	Host        *host.Client
+	Keyring     *secret.Keyring // seals what a session must remember
+	Limit       Limiter         // of new sessions for each host user
+	HostFinish  bool            // the host relays the end: HOST_FINISH
+	ShareTokens bool            // the host gets the tokens: HOST_SHARE_TOKENS
+	Log         *slog.Logger
+	Now         func() time.Time // nil: time.Now
+}
+
+// Limiter says whether id may do once more what is limited.
+type Limiter interface {
+	Allow(id string) (bool, error)
+}
+
+// Deadlines of the work that a person waits for.
+const (
+	nameDeadline   = 1500 * time.Millisecond // to ask the host for the user's name
+	workDeadline   = 45 * time.Second        // from the callback to the result
+	hostDeadline   = 4 * time.Second         // for the host, before the outbox goes on alone
+	stalledAfter   = workDeadline + 15*time.Second
+	resultPatience = 5 * time.Second // how long a result page waits for the end of the work
+)
+
+func (s *Service) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
+func (s *Service) redirectURI(authID string) string {
+	return s.PublicURL + "/callback/" + authID
+}
+
+func (s *Service) resultURL(ticket string) string {
+	return s.PublicURL + "/connect/" + ticket + "/result"
+}
+
+// serviceName is what users call the service of a connection.
+func (s *Service) serviceName(authID string) string {
+	if p, ok := s.Connections[authID]; ok {
+		return p.Connection.Name
+	}
+	return authID
+}
+
+// audit writes an entry about a session. The entry is worth less than the answer to the person
+// who waits, so a failure to write it is logged and nothing more.
+func (s *Service) audit(ctx context.Context, name string, session oauthstate.Session, accountID, detail string) {
+	err := s.Accounts.Audit(ctx, linkedaccount.Event{
+		At: s.now(), Name: name, HostUserID: session.HostUserID, AuthID: session.AuthID,
+		AccountID: accountID, Detail: detail,
+	})
+	if err != nil {
+		s.Log.ErrorContext(ctx, "writing audit entry", "event", name, "auth_id", session.AuthID, "error", err)
+	}
+}
+
+// sessionError turns an error of the session store into one of ours; errors that a change
+// returned on purpose pass through.
+func sessionError(err error) error {
+	switch {
+	case err == nil, isOurs(err):
+		return err
+	case errors.Is(err, oauthstate.ErrNotFound):
+		return ErrExpired
+	}
+	return &UnavailableError{System: "Redis", RetryAfter: time.Second, Err: err}
+}
+
+func isOurs(err error) bool {
+	for _, ours := range []error{ErrExpired, ErrWrongBrowser, ErrUsed, ErrWrongConnection, ErrWrongUser, errTaken} {
+		if errors.Is(err, ours) {
+			return true
+		}
+	}
+	return false
+}
+
+// Error says who does not answer.
+func (e *UnavailableError) Error() string { return e.System + " does not answer: " + e.Err.Error() }
+
+// Unwrap lets errors.Is find ErrUnavailable and the cause.
+func (e *UnavailableError) Unwrap() []error { return []error{ErrUnavailable, e.Err} }

@@ -1,0 +1,117 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"linkgate/host"
+	"linkgate/linkedaccount"
+	"linkgate/outbox"
+)
+
+// Disconnect deletes the user's linked account (the host's id) at the host and has its credential
+// revoked; it returns when the host has deleted it. ErrNotFound: not there or not this user's.
+// ErrUnavailable: the host does not answer; the disconnect is under way and will be completed.
+func (s *Service) Disconnect(ctx context.Context, hostUserID, linkedAccountID string) error {
+	a, known, err := s.Accounts.ByHostID(ctx, hostUserID, linkedAccountID)
+	if errors.Is(err, linkedaccount.ErrNotFound) {
+		if known {
+			s.auditAccount(ctx, "disconnect.wrong_user", linkedaccount.Account{HostUserID: hostUserID}, linkedAccountID)
+			return ErrNotFound
+		}
+		return s.disconnectUnknown(ctx, hostUserID, linkedAccountID)
+	}
+	if err != nil {
+		return databaseDown(err)
+	}
+	return s.unlink(ctx, a.ID)
+}
+
+// unlink promises both ends of a disconnect and tries both at once; it waits for the host only.
+func (s *Service) unlink(ctx context.Context, accountID string) error {
+	atHost, atService, err := s.Accounts.Unlink(ctx, accountID)
+	if err != nil {
+		return databaseDown(err)
+	}
+	s.tryLater(ctx, atService)
+	if atHost == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, hostDeadline)
+	defer cancel()
+	if err := s.tryShared(ctx, atHost); err != nil {
+		return &UnavailableError{System: "the host", RetryAfter: 5 * time.Second, Err: err}
+	}
+	return nil
+}
+
+// tryShared tries a promise that another request may be at: then it waits for that one.
+func (s *Service) tryShared(ctx context.Context, promise string) error {
+	for {
+		err := s.Outbox.Try(ctx, promise)
+		switch {
+		case errors.Is(err, outbox.ErrGone):
+			return nil
+		case !errors.Is(err, outbox.ErrLeased):
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// tryLater tries a promise at once without anybody waiting for it.
+func (s *Service) tryLater(ctx context.Context, promise string) {
+	if promise == "" {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	go func() {
+		err := s.Outbox.Try(ctx, promise)
+		if err != nil && !errors.Is(err, outbox.ErrGone) && !errors.Is(err, outbox.ErrLeased) {
+			s.Log.WarnContext(ctx, "not done at once; the outbox goes on", "promise", promise, "error", err)
+		}
+	}()
+}
+
+// disconnectUnknown deletes a record at the host that we have no account for: one from before
+// Linkgate, or one whose add has arrived there without our having had the answer.
+func (s *Service) disconnectUnknown(ctx context.Context, hostUserID, linkedAccountID string) error {
+	record, err := s.Host.Get(ctx, hostUserID, linkedAccountID)
+	if err != nil {
+		return hostAnswer(err)
+	}
+	a, err := s.Accounts.BySubject(ctx, hostUserID, record.AuthID, record.ExternalAccountID)
+	switch {
+	case err == nil && a.HostID == "":
+		if err := s.Accounts.HostAdded(ctx, a.ID, linkedAccountID); err != nil {
+			return databaseDown(err)
+		}
+		return s.unlink(ctx, a.ID)
+	case err != nil && !errors.Is(err, linkedaccount.ErrNotFound):
+		return databaseDown(err)
+	}
+	s.auditAccount(ctx, "disconnect.unknown", linkedaccount.Account{HostUserID: hostUserID, AuthID: record.AuthID}, linkedAccountID)
+	return hostAnswer(s.Host.Delete(ctx, hostUserID, linkedAccountID))
+}
+
+func hostAnswer(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, host.ErrNotFound):
+		return ErrNotFound
+	}
+	return &UnavailableError{System: "the host", RetryAfter: 5 * time.Second, Err: err}
+}
+
+func databaseDown(err error) error {
+	if errors.Is(err, linkedaccount.ErrNotFound) {
+		return ErrNotFound
+	}
+	return &UnavailableError{System: "the database", RetryAfter: time.Second, Err: err}
+}

@@ -1,0 +1,64 @@
+package connect
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"linkgate/oauthstate"
+	"linkgate/provider"
+	"linkgate/secret"
+)
+
+// memory is what a session remembers of its current attempt. It holds secrets, so that Redis
+// only ever has it sealed for the session's place.
+type memory struct {
+	Ticket      string
+	Attempt     []byte      // provider.Attempt, marshalled; gone once it is used
+	FinishToken secret.Text // of Relaying
+	Callback    provider.Callback
+}
+
+// memoryForm is memory as it is sealed: the secrets in the clear.
+type memoryForm struct {
+	Ticket      string `json:"ticket"`
+	Attempt     []byte `json:"attempt,omitempty"`
+	FinishToken string `json:"finish,omitempty"`
+	Code        string `json:"code,omitempty"`
+	Issuer      string `json:"iss,omitempty"`
+}
+
+func (s *Service) remember(session oauthstate.Session, m memory) ([]byte, error) {
+	plain, err := json.Marshal(memoryForm{
+		Ticket: m.Ticket, Attempt: m.Attempt, FinishToken: m.FinishToken.Reveal(),
+		Code: m.Callback.Code.Reveal(), Issuer: m.Callback.Issuer,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("writing what a session remembers: %w", err)
+	}
+	sealed, err := s.Keyring.Seal(plain, sessionPlace(session))
+	if err != nil {
+		return nil, fmt.Errorf("sealing what a session remembers: %w", err)
+	}
+	return sealed, nil
+}
+
+func (s *Service) recall(session oauthstate.Session) (memory, error) {
+	plain, err := s.Keyring.Open(session.Sealed, sessionPlace(session))
+	if err != nil {
+		return memory{}, fmt.Errorf("opening what a session remembers: %w", err)
+	}
+	var f memoryForm
+	if err := json.Unmarshal(plain, &f); err != nil {
+		return memory{}, fmt.Errorf("reading what a session remembers: %w", err)
+	}
+	return memory{
+		Ticket: f.Ticket, Attempt: f.Attempt, FinishToken: secret.New(f.FinishToken),
+		Callback: provider.Callback{Code: secret.New(f.Code), Issuer: f.Issuer},
+	}, nil
+}
+
+func sessionPlace(x oauthstate.Session) secret.Place {
+	return secret.Place{
+		Table: "sessions", Account: x.ID, HostUser: x.HostUserID, Connection: x.AuthID, Field: "memory",
+	}
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"linkgate/config"
+	"linkgate/demo"
+)
+
+// demoOptions are the flags of `linkgate demo`.
+type demoOptions struct {
+	addr   string
+	finish bool
+	logs   bool
+}
+
+func newDemoCommand() *cobra.Command {
+	var o demoOptions
+	cmd := &cobra.Command{
+		Use:     "demo",
+		GroupID: groupRun,
+		Short:   "See it work, with nothing to set up",
+		Long: `Run Linkgate between a simulated host and a simulated external service, all on this machine,
+with no configuration and no network. Open the one address that it prints, connect an account,
+and disconnect it. The service is a real OAuth 2 and OpenID Connect server; Linkgate is the real
+one too, on its embedded stores. Everything is forgotten when the demo ends (Ctrl-C).`,
+		Example: `  linkgate demo
+  linkgate demo --addr 127.0.0.1:3000
+  linkgate demo --finish     the host relays the end of each sign-in (HOST_FINISH)`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runDemo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), o)
+		},
+	}
+	cmd.Flags().StringVar(&o.addr, "addr", "127.0.0.1:8080", "where the host's page is; another free port is taken when this one is in use")
+	cmd.Flags().BoolVar(&o.finish, "finish", false, "have the host relay the end of each sign-in, as HOST_FINISH=true does")
+	cmd.Flags().BoolVar(&o.logs, "logs", false, "show Linkgate's log")
+	return cmd
+}
+
+func runDemo(ctx context.Context, stdout, stderr io.Writer, o demoOptions) error {
+	dir, err := os.MkdirTemp("", "linkgate-demo-")
+	if err != nil {
+		return fmt.Errorf("making a directory for the demo: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	s, err := newStage(o.addr)
+	if err != nil {
+		return err
+	}
+	defer s.serve()()
+	c, err := config.Load(s.source(dir, o.finish))
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.DiscardHandler)
+	if o.logs {
+		log = newLogger(stderr, c)
+	}
+	a, err := newApp(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	s.introduce(stdout)
+	return a.run(ctx)
+}
+
+// stage is what Linkgate plays on: the simulated host and service, where they listen, and where
+// Linkgate is to.
+type stage struct {
+	host, service net.Listener
+	linkgate      string
+	clients       []demo.Client
+	theHost       *demo.Host
+	theService    *demo.Service
+}
+
+func newStage(addr string) (*stage, error) {
+	var s stage
+	var err error
+	if s.host, err = listenNear(addr); err != nil {
+		return nil, &failure{code: exitFailure, err: err, remedy: "Choose another address with --addr, such as --addr 127.0.0.1:3000."}
+	}
+	if s.service, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return nil, fmt.Errorf("listening for the demo's service: %w", err)
+	}
+	if s.linkgate, err = freeAddr(); err != nil {
+		return nil, err
+	}
+	s.clients = demo.Clients("http://" + s.linkgate)
+	s.theHost = demo.NewHost(demo.HostOptions{LinkgateURL: "http://" + s.linkgate})
+	s.theService = demo.NewService(demo.ServiceOptions{Issuer: urlOf(s.service), Clients: s.clients})
+	return &s, nil
+}
+
+func urlOf(l net.Listener) string { return "http://" + l.Addr().String() }
+
+// source is Linkgate's configuration for this stage.
+func (s *stage) source(dir string, finish bool) config.Source {
+	connections := demo.Connections(urlOf(s.service), s.clients)
+	return config.Source{
+		Environ: map[string]string{
+			"ADDR": s.linkgate, "OPERATOR_ADDR": "127.0.0.1:0", "PUBLIC_URL": "http://" + s.linkgate, "DATA_DIR": dir,
+			"HOST_API_URL": urlOf(s.host), "HOST_ORIGIN": urlOf(s.host),
+			"HOST_API_KEY": s.theHost.APIKey().Reveal(), "HOST_PROXY_SECRET": s.theHost.ProxySecret().Reveal(),
+			"HOST_FINISH": strconv.FormatBool(finish), "ALLOW_PRIVATE_NETWORKS": "true",
+		},
+		ReadFile: func(string) ([]byte, error) { return []byte(connections), nil },
+	}
+}
+
+// serve serves host and service, and returns what ends both.
+func (s *stage) serve() (end func()) {
+	host := &http.Server{Handler: s.theHost, ReadHeaderTimeout: 5 * time.Second}
+	service := &http.Server{Handler: s.theService, ReadHeaderTimeout: 5 * time.Second}
+	go host.Serve(s.host)       //nolint:errcheck // ends with Close
+	go service.Serve(s.service) //nolint:errcheck // ends with Close
+	return func() {
+		host.Close()
+		service.Close()
+	}
+}
+
+// listenNear listens at addr, or at another port of the same address when that one is in use.
+func listenNear(addr string) (net.Listener, error) {
+	hostname, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("--addr: %w", err)
+	}
+	if ip := net.ParseIP(hostname); ip == nil || !ip.IsLoopback() {
+		return nil, errors.New("the demo listens on this machine only: --addr must be a loopback address such as 127.0.0.1:3000")
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		l, err = net.Listen("tcp", net.JoinHostPort(hostname, "0"))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listening for the demo's host: %w", err)
+	}
+	return l, nil
+}
+
+// freeAddr is a loopback address that nobody listens at.
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("looking for a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// introduce says what to open and what to do there.
+func (s *stage) introduce(w io.Writer) {
+	fmt.Fprintf(w, `Linkgate's demo is running. Open
+
+    %s
+
+That is the host, an app as a company's employees see it. There:
+  1. Click Connect at Acme Notes. Linkgate's page says what will be connected to whom: Continue.
+  2. Sign in at Acme Notes (the page shows a name and a password) and allow access.
+  3. The window closes, and the host lists your account. Click Disconnect to take it back:
+     it is deleted at the host, and its tokens are revoked at Acme Notes.
+
+Behind it: Linkgate at http://%s, Acme Notes at %s.
+Stop with Ctrl-C; nothing is kept.
+`, urlOf(s.host), s.linkgate, urlOf(s.service))
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"linkgate/config"
+)
+
+func newServeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "serve",
+		GroupID: groupRun,
+		Short:   "Run Linkgate",
+		Long: `Run Linkgate until it is told to stop (SIGTERM or Ctrl-C). What is under way then is ended
+first, within SHUTDOWN_TIMEOUT.
+
+It reads the environment and connections.yaml, and refuses to start on any mistake in them;
+` + "`linkgate check`" + ` finds the same mistakes without starting. Without DATABASE_URL and REDIS_URL it
+keeps everything in DATA_DIR and in memory, which is right for one machine.`,
+		Example: `  linkgate serve
+  CONNECTIONS_FILE=/etc/linkgate/connections.yaml linkgate serve`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := config.Load(config.OS())
+			if err != nil {
+				return err
+			}
+			log := newLogger(cmd.ErrOrStderr(), c)
+			for _, w := range c.Warnings {
+				log.Warn(w.Text, "remedy", w.Remedy)
+			}
+			a, err := newApp(cmd.Context(), c, log)
+			if err != nil {
+				return err
+			}
+			return a.run(cmd.Context())
+		},
+	}
+}
+
+func newLogger(w io.Writer, c config.Config) *slog.Logger {
+	o := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
