@@ -18,7 +18,7 @@ import (
 )
 
 // maxFile bounds what is parsed; a connection takes about half a kilobyte.
-const maxFile = 1 << 20
+const maxFile = 256 << 10
 
 // readConnections reads the connections file. Connections with mistakes are left out.
 func readConnections(path string, vars *variables) ([]provider.Connection, []Mistake) {
@@ -57,7 +57,7 @@ func (d *decoder) connections(content []byte) []provider.Connection {
 func (d *decoder) parse(content []byte) (ast.Node, bool) {
 	const remedy = "Begin the file with `connections:` and list them below it; connections.example.yaml shows how."
 	if len(content) > maxFile {
-		d.mistakes = append(d.mistakes, Mistake{File: d.file, Text: "the file is larger than 1 MiB", Remedy: "Check that CONNECTIONS_FILE names the right file."})
+		d.mistakes = append(d.mistakes, Mistake{File: d.file, Text: "the file is larger than 256 KiB", Remedy: "Check that CONNECTIONS_FILE names the right file."})
 		return nil, false
 	}
 	file, err := parser.ParseBytes(content, 0, parser.AllowDuplicateMapKey())

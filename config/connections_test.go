@@ -45,7 +45,7 @@ func TestConnectionMistakes(t *testing.T) {
 		{name: "two documents", files: whole(oneConnection + "---\n" + oneConnection), want: []string{"connections.yaml:7:1: a second document begins here"}},
 		{name: "not yaml", files: whole("connections:\n  - auth_id: \"x\n"),
 			want: []string{"connections.yaml:2:14: this is not YAML: could not find end character of double-quoted text"}},
-		{name: "large", files: whole(strings.Repeat("#", maxFile+1)), want: []string{"connections.yaml: the file is larger than 1 MiB"}},
+		{name: "large", files: whole(strings.Repeat("#", maxFile+1)), want: []string{"connections.yaml: the file is larger than 256 KiB"}},
 		{name: "variable in a flow list", files: file("scopes: [${SCOPE}]"), want: []string{"connections.yaml:6:15: this is not YAML: ',' or ']' must be specified"}},
 
 		{name: "unknown key", files: file("client_secrt: x"), want: []string{"connections.yaml:6:5: unknown key client_secrt"}},
