@@ -10,6 +10,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"linkgate/secret"
@@ -106,4 +107,14 @@ func Time(millis int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(millis).UTC()
+}
+
+// Clip makes a text from elsewhere fit to be stored: at most max bytes, valid UTF-8 and no NUL,
+// which Postgres refuses and SQLite takes. For what people read, not for what is compared.
+func Clip(s string, max int) string {
+	s = strings.ReplaceAll(s, "\x00", "")
+	if len(s) > max {
+		s = s[:max]
+	}
+	return strings.ToValidUTF8(s, "")
 }

@@ -1,14 +1,24 @@
 // Package outbox keeps durable promises to call somebody: a message is written in the same
 // transaction as the change it belongs to, leased by one replica at a time, tried until it is
 // done, backed off when it fails, and kept as a dead letter when it can never succeed.
+//
+// A lease outlasts the deadline of the handler that runs under it, and every lease has an owner
+// of its own, so that a process which comes late with its result changes nothing. A message that
+// is dropped while it is leased stays until the lease is over, and until then the account's other
+// messages wait: what replaces it never runs beside it.
+//
+// The file store.go has the SQL, run.go the work, outcome.go what a handler's error means.
 package outbox
 
 import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/google/uuid"
 
 	"linkgate/database"
 )
@@ -37,33 +47,77 @@ type Message struct {
 
 // Handler does what a message promises. nil: done, the message is removed. An error from Later
 // sets the next attempt; one from Dead makes a dead letter; any other error is backed off.
-// It must be safe to run again after it succeeded: a crash may come before the removal.
+// It must be safe to run again after it succeeded: a crash may come before the removal. Its
+// context ends after HandlerTimeout, and it must then return: another process may take over.
 type Handler func(ctx context.Context, m Message) error
-
-// Later wraps err so that the next attempt is not before after has passed.
-func Later(err error, after time.Duration) error { panic("unwritten") }
-
-// Dead wraps err so that the message is kept as a dead letter and not tried again.
-func Dead(err error) error { panic("unwritten") }
 
 // Add writes a message in tx, due at m.DueAt (zero: Grace from now, so that the process that
 // commits can Try it first). It returns the message's id, new if m.ID is empty.
-func Add(ctx context.Context, tx *sql.Tx, m Message) (id string, err error) { panic("unwritten") }
+func Add(ctx context.Context, tx *sql.Tx, m Message) (id string, err error) {
+	now := time.Now()
+	if m.ID == "" {
+		v7, err := uuid.NewV7()
+		if err != nil {
+			return "", fmt.Errorf("making a message id: %w", err)
+		}
+		m.ID = "msg_" + v7.String()
+	}
+	if m.DueAt.IsZero() {
+		m.DueAt = now.Add(Grace)
+	}
+	if m.Payload == nil {
+		m.Payload = []byte{}
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO outbox
+		(id, kind, account_id, payload, attempts, due_at, lease_until, lease_owner, created_at, last_error, dead_at, dropped_at)
+		VALUES ($1, $2, $3, $4, 0, $5, 0, '', $6, '', 0, 0)`,
+		m.ID, m.Kind, m.AccountID, m.Payload, database.Millis(m.DueAt), database.Millis(now))
+	if err != nil {
+		return "", fmt.Errorf("writing a message: %w", err)
+	}
+	return m.ID, nil
+}
 
-// Drop removes an account's messages of a kind, in tx.
-func Drop(ctx context.Context, tx *sql.Tx, accountID, kind string) error { panic("unwritten") }
+// Drop removes an account's messages of a kind, in tx. One that somebody is at now is not run
+// again, and the account's other messages wait until that attempt is over.
+func Drop(ctx context.Context, tx *sql.Tx, accountID, kind string) error {
+	// First the mark, which waits for a lease being taken or given up; then what nobody holds.
+	_, err := tx.ExecContext(ctx, `UPDATE outbox SET dropped_at = $1
+		WHERE account_id = $2 AND kind = $3 AND dropped_at = 0`, database.Millis(time.Now()), accountID, kind)
+	if err != nil {
+		return fmt.Errorf("dropping messages: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, `DELETE FROM outbox
+		WHERE account_id = $1 AND kind = $2 AND lease_owner = ''`, accountID, kind)
+	if err != nil {
+		return fmt.Errorf("dropping messages: %w", err)
+	}
+	return nil
+}
+
+// Pending finds an account's message of a kind that is still to be done, a dead letter included;
+// the id is empty when there is none.
+func Pending(ctx context.Context, tx *sql.Tx, accountID, kind string) (id string, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT id FROM outbox
+		WHERE account_id = $1 AND kind = $2 AND dropped_at = 0 ORDER BY id LIMIT 1`, accountID, kind).Scan(&id)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("looking for a message: %w", err)
+	}
+	return id, nil
+}
 
 // Box works off the messages of one database.
 type Box struct {
 	DB       *database.DB
 	Handlers map[string]Handler
 	Log      *slog.Logger
-	Now      func() time.Time // nil: time.Now
+	Now      func() time.Time // nil: the database's clock
+	Interval time.Duration    // from one look for due messages to the next; zero: a second
+
+	clock   clock
+	ongoing ongoing
 }
 
-// Try leases the message now, whatever its due time, and runs it. It returns the handler's
-// error, ErrLeased or ErrGone.
-func (b *Box) Try(ctx context.Context, id string) error { panic("unwritten") }
-
-// Run works off due messages until ctx ends, then waits for those under way.
-func (b *Box) Run(ctx context.Context) error { panic("unwritten") }
+// Wait returns when no message is being worked on here: when those that Try has left behind are
+// done as well. They end within HandlerTimeout and the time it takes to save the outcome.
+func (b *Box) Wait() { b.ongoing.wait() }

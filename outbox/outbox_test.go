@@ -1,0 +1,347 @@
+package outbox_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"linkgate/database"
+	"linkgate/database/databasetest"
+	"linkgate/outbox"
+)
+
+var errWrong = errors.New("the host is down")
+
+// bench is a box with a clock that the test sets, and what its handler of kind "k" does.
+type bench struct {
+	*outbox.Box
+	db      *database.DB
+	ahead   atomic.Int64 // nanoseconds that the box's clock is ahead
+	handler atomic.Pointer[outbox.Handler]
+	log     *bytes.Buffer // read it when nothing runs
+}
+
+func newBench(db *database.DB, handler outbox.Handler) *bench {
+	b := &bench{db: db, log: new(bytes.Buffer)}
+	b.handler.Store(&handler)
+	b.Box = &outbox.Box{
+		DB:       db,
+		Handlers: map[string]outbox.Handler{"k": func(ctx context.Context, m outbox.Message) error { return (*b.handler.Load())(ctx, m) }},
+		Log:      slog.New(slog.NewTextHandler(b.log, nil)),
+		Now:      func() time.Time { return time.Now().Add(time.Duration(b.ahead.Load())) },
+		Interval: 5 * time.Millisecond,
+	}
+	return b
+}
+
+func (b *bench) forward(d time.Duration) { b.ahead.Add(int64(d)) }
+
+func (b *bench) handle(h outbox.Handler) { b.handler.Store(&h) }
+
+func done(context.Context, outbox.Message) error { return nil }
+
+func fail(context.Context, outbox.Message) error { return errWrong }
+
+func add(t *testing.T, db *database.DB, m outbox.Message) (id string) {
+	t.Helper()
+	inTx(t, db, func(tx *sql.Tx) (err error) {
+		id, err = outbox.Add(t.Context(), tx, m)
+		return err
+	})
+	return id
+}
+
+func drop(t *testing.T, db *database.DB, account, kind string) {
+	t.Helper()
+	inTx(t, db, func(tx *sql.Tx) error { return outbox.Drop(t.Context(), tx, account, kind) })
+}
+
+func inTx(t *testing.T, db *database.DB, fn func(*sql.Tx) error) {
+	t.Helper()
+	if err := db.InTx(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantTry(t *testing.T, b *bench, id string, want error) {
+	t.Helper()
+	if err := b.Try(t.Context(), id); !errors.Is(err, want) {
+		t.Errorf("Try: got %v, want %v", err, want)
+	}
+}
+
+func wantCount(t *testing.T, db *database.DB, want int) {
+	t.Helper()
+	var got int
+	if err := db.QueryRow("SELECT count(*) FROM outbox").Scan(&got); err != nil || got != want {
+		t.Errorf("%d messages, want %d, %v", got, want, err)
+	}
+}
+
+// runUntil runs the box until cond holds.
+func runUntil(t *testing.T, b *bench, cond func() bool) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		if err := b.Run(ctx); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	for !cond() && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	if !cond() {
+		t.Error("it never happened")
+	}
+	stop()
+	ended.Wait()
+}
+
+func TestTryDoesAndRemoves(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		var got outbox.Message
+		b := newBench(db, func(_ context.Context, m outbox.Message) error { got = m; return nil })
+		id := add(t, db, outbox.Message{Kind: "k", AccountID: "acc_1", Payload: []byte{0, 0xff}})
+		wantTry(t, b, id, nil)
+		want := outbox.Message{ID: id, Kind: "k", AccountID: "acc_1", Payload: []byte{0, 0xff}, Attempts: 1}
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(outbox.Message{}, "DueAt", "CreatedAt")); diff != "" {
+			t.Errorf("handled (-want +got):\n%s", diff)
+		}
+		if got.CreatedAt.IsZero() {
+			t.Error("CreatedAt is zero")
+		}
+		wantTry(t, b, id, outbox.ErrGone)
+		wantCount(t, db, 0)
+	})
+}
+
+func TestAddBelongsToItsTransaction(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		var id string
+		err := db.InTx(t.Context(), func(tx *sql.Tx) (err error) {
+			id, err = outbox.Add(t.Context(), tx, outbox.Message{Kind: "k"})
+			return errors.Join(err, errWrong)
+		})
+		if !errors.Is(err, errWrong) {
+			t.Fatal(err)
+		}
+		wantTry(t, newBench(db, done), id, outbox.ErrGone)
+	})
+}
+
+func TestFailureIsTriedAgain(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		b := newBench(db, func(context.Context, outbox.Message) error {
+			return errors.New("the host says: \x00" + strings.Repeat("ü", 1000))
+		})
+		id := add(t, db, outbox.Message{Kind: "k"})
+		if err := b.Try(t.Context(), id); err == nil || !strings.Contains(err.Error(), "the host says") {
+			t.Errorf("Try: got %v, want the handler's error", err)
+		}
+		var attempts []int
+		var lastError string
+		b.handle(func(_ context.Context, m outbox.Message) error {
+			attempts, lastError = append(attempts, m.Attempts), m.LastError
+			if m.Attempts < 4 {
+				return errWrong
+			}
+			return nil
+		})
+		wantTry(t, b, id, errWrong) // whatever its due time
+		if !strings.HasPrefix(lastError, "the host says: ü") || len(lastError) > 500 {
+			t.Errorf("LastError has %d bytes: %q", len(lastError), lastError)
+		}
+		b.forward(time.Hour)
+		runUntil(t, b, func() bool { b.forward(time.Second); return b.count(t) == 0 })
+		if diff := cmp.Diff([]int{2, 3, 4}, attempts); diff != "" {
+			t.Errorf("attempts (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func (b *bench) count(t *testing.T) (n int) {
+	t.Helper()
+	if err := b.db.QueryRow("SELECT count(*) FROM outbox").Scan(&n); err != nil {
+		t.Error(err)
+	}
+	return n
+}
+
+func (b *bench) dueIn(t *testing.T, id string) time.Duration {
+	t.Helper()
+	var due int64
+	if err := b.db.QueryRow("SELECT due_at FROM outbox WHERE id = $1", id).Scan(&due); err != nil {
+		t.Error(err)
+	}
+	return database.Time(due).Sub(b.Now())
+}
+
+func TestRunLeavesWhatIsNotDue(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		var handled atomic.Int64
+		b := newBench(db, func(context.Context, outbox.Message) error { handled.Add(1); return nil })
+		fresh := add(t, db, outbox.Message{Kind: "k"})
+		late := add(t, db, outbox.Message{Kind: "k", DueAt: time.Now().Add(time.Hour)})
+		due := add(t, db, outbox.Message{Kind: "k", DueAt: time.Now().Add(-time.Second)})
+		runUntil(t, b, func() bool { return handled.Load() == 1 })
+		wantTry(t, b, due, outbox.ErrGone)
+		b.forward(outbox.Grace)
+		runUntil(t, b, func() bool { return handled.Load() == 2 })
+		wantTry(t, b, fresh, outbox.ErrGone)
+		wantTry(t, b, late, nil)
+	})
+}
+
+func TestLater(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		b := newBench(db, func(context.Context, outbox.Message) error { return outbox.Later(errWrong, 10*time.Minute) })
+		id := add(t, db, outbox.Message{Kind: "k"})
+		wantTry(t, b, id, errWrong)
+		if got := b.dueIn(t, id); got < 9*time.Minute || got > 11*time.Minute {
+			t.Errorf("due in %v, want ten minutes", got)
+		}
+	})
+}
+
+func TestDeadLetters(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		b := newBench(db, func(context.Context, outbox.Message) error { return outbox.Dead(errWrong) })
+		id := add(t, db, outbox.Message{Kind: "k", AccountID: "acc_1"})
+		wantTry(t, b, id, errWrong)
+
+		b.forward(time.Hour) // Run leaves it alone: it does another one
+		var handled atomic.Value
+		b.handle(func(_ context.Context, m outbox.Message) error { handled.Store(m.ID); return nil })
+		add(t, db, outbox.Message{ID: "other", Kind: "k"})
+		runUntil(t, b, func() bool { return handled.Load() == "other" })
+
+		letters, err := b.DeadLetters(t.Context())
+		want := []outbox.Message{{ID: id, Kind: "k", AccountID: "acc_1", Payload: []byte{}, Attempts: 1, LastError: errWrong.Error()}}
+		if diff := cmp.Diff(want, letters, cmpopts.EquateEmpty(),
+			cmpopts.IgnoreFields(outbox.Message{}, "DueAt", "CreatedAt", "DeadAt")); diff != "" || err != nil {
+			t.Fatalf("dead letters (-want +got):\n%s%v", diff, err)
+		}
+		if letters[0].DeadAt.IsZero() {
+			t.Error("DeadAt is zero")
+		}
+		if err := b.Revive(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Revive(t.Context(), id); !errors.Is(err, outbox.ErrGone) {
+			t.Errorf("reviving what is alive: got %v, want ErrGone", err)
+		}
+		runUntil(t, b, func() bool { return handled.Load() == id })
+		if letters, err := b.DeadLetters(t.Context()); len(letters) != 0 || err != nil {
+			t.Errorf("dead letters %v, %v", letters, err)
+		}
+	})
+}
+
+func TestTryRevivesADeadLetter(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		b := newBench(db, func(context.Context, outbox.Message) error { return outbox.Dead(errWrong) })
+		id := add(t, db, outbox.Message{Kind: "k"})
+		wantTry(t, b, id, errWrong)
+		b.handle(fail)
+		wantTry(t, b, id, errWrong) // a failure that may pass: alive again
+		if letters, err := b.DeadLetters(t.Context()); len(letters) != 0 || err != nil {
+			t.Errorf("dead letters %v, %v", letters, err)
+		}
+		b.handle(done)
+		wantTry(t, b, id, nil)
+	})
+}
+
+func TestPanicsAndUnknownKindsAreFailures(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		b := newBench(db, func(_ context.Context, m outbox.Message) error {
+			if m.Attempts == 1 {
+				panic("token=hunter2")
+			}
+			var none map[string]int
+			none["x"] = 1
+			return nil
+		})
+		id := add(t, db, outbox.Message{Kind: "k"})
+		for _, want := range []string{"panicked with a string", "nil map"} {
+			if err := b.Try(t.Context(), id); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %q", err, want)
+			}
+		}
+		if log := b.log.String(); strings.Contains(log, "hunter2") || !strings.Contains(log, "outbox_test.go") {
+			t.Errorf("the log shows the panic's value, or no stack:\n%s", log)
+		}
+		unknown := add(t, db, outbox.Message{Kind: "unheard of"})
+		if err := b.Try(t.Context(), unknown); err == nil {
+			t.Error("a message without a handler is done")
+		}
+		wantCount(t, db, 2)
+	})
+}
+
+func TestTryOutlivesItsCaller(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		started, goOn := make(chan struct{}), make(chan struct{})
+		var seen error
+		b := newBench(db, func(ctx context.Context, _ outbox.Message) error {
+			close(started)
+			<-goOn
+			seen = ctx.Err()
+			return seen
+		})
+		id := add(t, db, outbox.Message{Kind: "k"})
+		ctx, leave := context.WithCancel(t.Context())
+		go func() { <-started; leave() }()
+		if err := b.Try(ctx, id); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want context.Canceled", err)
+		}
+		close(goOn)
+		b.Wait()
+		if seen != nil {
+			t.Errorf("the handler's context ended with the caller's: %v", seen)
+		}
+		wantTry(t, b, id, outbox.ErrGone)
+	})
+}
+
+func TestHandlersHaveADeadline(t *testing.T) {
+	db := databasetest.Open(t, database.Options{DataDir: t.TempDir()})
+	var deadline time.Time
+	b := newBench(db, func(ctx context.Context, _ outbox.Message) error { deadline, _ = ctx.Deadline(); return nil })
+	wantTry(t, b, add(t, db, outbox.Message{Kind: "k"}), nil)
+	if deadline.IsZero() || deadline.After(time.Now().Add(outbox.HandlerTimeout)) {
+		t.Errorf("deadline %v, want within HandlerTimeout", deadline)
+	}
+}
+
+func TestRunEndsWithItsWork(t *testing.T) {
+	db := databasetest.Open(t, database.Options{DataDir: t.TempDir()})
+	ctx, stop := context.WithCancel(t.Context())
+	finished := false
+	b := newBench(db, func(ctx context.Context, _ outbox.Message) error {
+		stop()
+		time.Sleep(20 * time.Millisecond) // Run would have returned
+		finished = ctx.Err() == nil
+		return nil
+	})
+	add(t, db, outbox.Message{Kind: "k", DueAt: time.Now().Add(-time.Second)})
+	if err := b.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if !finished {
+		t.Error("Run returned before its handler, or took away its context")
+	}
+	wantCount(t, db, 0)
+}

@@ -1,0 +1,112 @@
+package outbox
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"linkgate/database"
+	"linkgate/database/databasetest"
+)
+
+func TestBackoffCap(t *testing.T) {
+	for _, tt := range []struct {
+		attempt int
+		want    time.Duration
+	}{
+		{0, time.Second}, {1, time.Second}, {2, 2 * time.Second}, {5, 16 * time.Second},
+		{9, 256 * time.Second}, {10, 5 * time.Minute}, {70, 5 * time.Minute}, {math.MaxInt, 5 * time.Minute},
+	} {
+		if got := backoffCap(tt.attempt); got != tt.want {
+			t.Errorf("attempt %d: got %v, want %v", tt.attempt, got, tt.want)
+		}
+	}
+}
+
+func TestDelay(t *testing.T) {
+	wrong := errors.New("wrong")
+	for _, tt := range []struct {
+		name     string
+		err      error
+		attempt  int
+		min, max time.Duration
+	}{
+		{"first", wrong, 1, time.Millisecond, time.Second + time.Millisecond},
+		{"fourth", wrong, 4, time.Millisecond, 8*time.Second + time.Millisecond},
+		{"later", Later(wrong, 30*time.Second), 1, 30 * time.Second, 33 * time.Second},
+		{"later, wrapped", fmt.Errorf("calling: %w", Later(wrong, time.Minute)), 1, time.Minute, 66 * time.Second},
+		{"much later", Later(wrong, 1000*time.Hour), 1, time.Hour, 66 * time.Minute},
+		{"in the past", Later(wrong, -time.Hour), 1, time.Second, 1100 * time.Millisecond},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			seen := make(map[time.Duration]bool)
+			for range 200 {
+				got := delay(tt.err, tt.attempt)
+				if got < tt.min || got > tt.max {
+					t.Fatalf("got %v, want %v to %v", got, tt.min, tt.max)
+				}
+				seen[got] = true
+			}
+			if len(seen) < 100 {
+				t.Errorf("200 delays have only %d values: no jitter", len(seen))
+			}
+		})
+	}
+}
+
+func TestOutcomesKeepTheirError(t *testing.T) {
+	for _, err := range []error{Later(io.EOF, time.Second), Dead(io.EOF)} {
+		if !errors.Is(err, io.EOF) || err.Error() != io.EOF.Error() {
+			t.Errorf("%T hides what it wraps", err)
+		}
+	}
+}
+
+// Idle, the question once a second is a look at the end of an index.
+func TestDueQueryIsIndexed(t *testing.T) {
+	db := databasetest.Open(t, database.Options{DataDir: t.TempDir()})
+	rows, err := db.Query("EXPLAIN QUERY PLAN "+dueQuery, 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	var plan strings.Builder
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		plan.WriteString(detail + "\n")
+	}
+	if got := plan.String(); !strings.Contains(got, "SEARCH outbox USING INDEX outbox_due (due_at<?)") ||
+		strings.Contains(got, "SCAN") || strings.Contains(got, "TEMP B-TREE") {
+		t.Errorf("the plan does not go by the index:\n%s", got)
+	}
+}
+
+func TestLeaseOutlastsTheHandler(t *testing.T) {
+	if leaseTime < HandlerTimeout+storeTimeout {
+		t.Errorf("a lease of %v ends before a handler's %v and saving's %v", leaseTime, HandlerTimeout, storeTimeout)
+	}
+}
+
+func TestClockIsTheDatabases(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		b := &Box{DB: db}
+		b.clock.offset.Store(int64(time.Hour)) // as if the database were an hour ahead
+		if got := time.Until(b.now()); got < 59*time.Minute {
+			t.Errorf("now() is only %v ahead", got)
+		}
+		if err := b.setClock(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		if got := time.Until(b.now()); got > time.Minute {
+			t.Errorf("after asking the database, now() is still %v ahead", got)
+		}
+	})
+}

@@ -1,0 +1,184 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"linkgate/database"
+)
+
+// leaseTime leaves room after HandlerTimeout for saving the outcome.
+const leaseTime = 30 * time.Second
+
+const maxLastError = 500
+
+// lease is the right to work on a message until its end.
+type lease struct {
+	message Message
+	owner   string // of this lease alone
+}
+
+const columns = "id, kind, account_id, payload, attempts, due_at, created_at, last_error, dead_at"
+
+type row interface{ Scan(dest ...any) error }
+
+func scanMessage(r row) (m Message, err error) {
+	var due, created, dead int64
+	err = r.Scan(&m.ID, &m.Kind, &m.AccountID, &m.Payload, &m.Attempts, &due, &created, &m.LastError, &dead)
+	m.DueAt, m.CreatedAt, m.DeadAt = database.Time(due), database.Time(created), database.Time(dead)
+	return m, err
+}
+
+// unblocked holds for a message whose account has no dropped message being worked on ($1: now).
+const unblocked = ` NOT EXISTS (SELECT 1 FROM outbox dropped WHERE dropped.account_id = outbox.account_id
+	AND dropped.dropped_at <> 0 AND dropped.lease_until > $1)`
+
+const dueQuery = "SELECT id FROM outbox WHERE dead_at = 0 AND due_at <= $1 AND" + unblocked + " ORDER BY due_at LIMIT $2"
+
+// due lists up to limit messages to work on, the one that waits longest first.
+func (b *Box) due(ctx context.Context, limit int) (ids []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	rows, err := b.DB.QueryContext(ctx, dueQuery, database.Millis(b.now()), limit)
+	if err != nil {
+		return nil, fmt.Errorf("looking for due messages: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("reading due messages: %w", err)
+		}
+		ids = append(ids, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading due messages: %w", err)
+	}
+	return ids, nil
+}
+
+// lease takes a message: any if anyTime, else one that is due and not dead. ErrLeased, ErrGone.
+// It counts the attempt now, so that one that ends in a crash counts.
+func (b *Box) lease(ctx context.Context, id string, anyTime bool) (l lease, err error) {
+	owner := uuid.NewString()
+	err = b.DB.InTx(ctx, func(tx *sql.Tx) error {
+		now := b.now()
+		message, err := scanMessage(tx.QueryRowContext(ctx, `UPDATE outbox
+			SET lease_owner = $2, lease_until = $3, due_at = $3, dead_at = 0, attempts = attempts + 1
+			WHERE id = $4 AND dropped_at = 0 AND lease_until <= $1
+			AND ($5 OR dead_at = 0 AND due_at <= $1) AND`+unblocked+" RETURNING "+columns,
+			database.Millis(now), owner, database.Millis(now.Add(leaseTime)), id, anyTime))
+		if errors.Is(err, sql.ErrNoRows) {
+			return notLeased(ctx, tx, id)
+		}
+		l = lease{message, owner}
+		return err
+	})
+	if err != nil && !errors.Is(err, ErrLeased) && !errors.Is(err, ErrGone) {
+		err = fmt.Errorf("leasing a message: %w", err)
+	}
+	return l, err
+}
+
+// notLeased tells why a message could not be leased.
+func notLeased(ctx context.Context, tx *sql.Tx, id string) error {
+	var droppedAt int64
+	err := tx.QueryRowContext(ctx, "SELECT dropped_at FROM outbox WHERE id = $1", id).Scan(&droppedAt)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return ErrGone
+	case err != nil:
+		return err
+	case droppedAt != 0:
+		return ErrGone
+	}
+	return ErrLeased
+}
+
+// sweep removes a dropped message whose attempt ended in a crash.
+func (b *Box) sweep(ctx context.Context, id string) error {
+	return b.DB.InTx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM outbox WHERE id = $1 AND dropped_at <> 0 AND lease_until <= $2",
+			id, database.Millis(b.now()))
+		return err
+	})
+}
+
+// errLeaseLost: the attempt took longer than its lease, and the message is somebody else's now.
+var errLeaseLost = errors.New("the lease was over before the outcome was saved")
+
+// finish gives the lease back with the outcome of the attempt.
+func (b *Box) finish(ctx context.Context, l lease, outcome error) (next time.Time, err error) {
+	now := b.now()
+	next = now.Add(delay(outcome, l.message.Attempts))
+	var deadAt time.Time
+	if isDead(outcome) {
+		next, deadAt = now, now
+	}
+	err = b.DB.InTx(ctx, func(tx *sql.Tx) error {
+		if outcome == nil {
+			return mustAffect(tx.ExecContext(ctx, "DELETE FROM outbox WHERE id = $1 AND lease_owner = $2", l.message.ID, l.owner))
+		}
+		err := mustAffect(tx.ExecContext(ctx, `UPDATE outbox
+			SET lease_owner = '', lease_until = 0, due_at = $3, dead_at = $4, last_error = $5
+			WHERE id = $1 AND lease_owner = $2`,
+			l.message.ID, l.owner, database.Millis(next), database.Millis(deadAt), database.Clip(outcome.Error(), maxLastError)))
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "DELETE FROM outbox WHERE id = $1 AND dropped_at <> 0", l.message.ID)
+		return err
+	})
+	return next, err
+}
+
+func mustAffect(r sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	if n, err := r.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	return errLeaseLost
+}
+
+// DeadLetters lists the messages that were given up, oldest first.
+func (b *Box) DeadLetters(ctx context.Context) (letters []Message, err error) {
+	rows, err := b.DB.QueryContext(ctx, "SELECT "+columns+" FROM outbox WHERE dead_at <> 0 ORDER BY dead_at, id")
+	if err != nil {
+		return nil, fmt.Errorf("looking for dead letters: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		m, err := scanMessage(rows)
+		if err != nil {
+			return nil, fmt.Errorf("reading dead letters: %w", err)
+		}
+		letters = append(letters, m)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading dead letters: %w", err)
+	}
+	return letters, nil
+}
+
+// Revive makes a dead letter due now, with its attempts counted from the start; ErrGone when
+// there is no such dead letter.
+func (b *Box) Revive(ctx context.Context, id string) error {
+	err := b.DB.InTx(ctx, func(tx *sql.Tx) error {
+		return mustAffect(tx.ExecContext(ctx, `UPDATE outbox SET dead_at = 0, attempts = 0, due_at = $2
+			WHERE id = $1 AND dead_at <> 0`, id, database.Millis(b.now())))
+	})
+	switch {
+	case errors.Is(err, errLeaseLost):
+		return ErrGone
+	case err != nil:
+		return fmt.Errorf("reviving a message: %w", err)
+	}
+	return nil
+}
