@@ -14,23 +14,29 @@ const (
 // that turn the reading direction around or can't be seen are dropped, white space becomes one
 // space, and it is cut when it is too long. Joiners stay: Persian and many emoji need them.
 func displayName(name string) string {
+	seen := strings.Map(func(r rune) rune {
+		if invisible(r) && !unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(name, "\uFFFD"))
 	var out []rune
 	marks := 0
-	for _, r := range strings.Join(strings.Fields(strings.ToValidUTF8(name, "\uFFFD")), " ") {
-		if unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r) {
+	for _, r := range strings.Join(strings.Fields(seen), " ") {
+		if unicode.In(r, unicode.Mn, unicode.Me) {
 			marks++
 		} else {
 			marks = 0
 		}
-		if invisible(r) || marks > markLimit {
-			continue
-		}
-		if len(out) == nameLimit {
+		switch {
+		case marks > markLimit:
+		case len(out) == nameLimit:
 			return strings.TrimSpace(string(out)) + "…"
+		default:
+			out = append(out, r)
 		}
-		out = append(out, r)
 	}
-	return strings.TrimSpace(string(out))
+	return string(out)
 }
 
 func invisible(r rune) bool {

@@ -1,0 +1,107 @@
+package handlers
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+
+	"linkgate/connect"
+	"linkgate/provider"
+	"linkgate/secret"
+)
+
+const (
+	bodyLimit   = 1 << 20 // bytes
+	idLimit     = 256     // bytes of an auth id or a linked account's id
+	ticketLimit = 128     // bytes; ours have 43
+	tokenLimit  = 512     // bytes of a state or finish token
+)
+
+// segment is a path parameter as it was meant: echo leaves it encoded when the path has an
+// encoding that matters.
+func segment(c echo.Context, name string, limit int) (string, bool) {
+	value := c.Param(name)
+	if c.Request().URL.RawPath != "" {
+		decoded, err := url.PathUnescape(value)
+		if err != nil {
+			return "", false
+		}
+		value = decoded
+	}
+	return value, len(value) <= limit && validSegment(value)
+}
+
+// ticketOf is the path's ticket. One that can't be ours is like one that is over.
+func ticketOf(c echo.Context) (string, error) {
+	ticket, ok := segment(c, "ticket", ticketLimit)
+	if !ok {
+		return "", connect.ErrExpired
+	}
+	return ticket, nil
+}
+
+// authIDOf is the path's auth id.
+func authIDOf(c echo.Context) (string, error) {
+	id, ok := segment(c, "auth_id", idLimit)
+	if !ok {
+		return "", connect.ErrUnknownConnection
+	}
+	return id, nil
+}
+
+// finishBody reads the finish token out of {"finish_token": "…"}.
+func finishBody(c echo.Context) (secret.Text, error) {
+	var body struct {
+		FinishToken string `json:"finish_token"`
+	}
+	r := c.Request()
+	d := json.NewDecoder(http.MaxBytesReader(c.Response(), r.Body, bodyLimit))
+	if err := d.Decode(&body); err != nil {
+		return secret.Text{}, bodyError(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return secret.Text{}, bodyError(err)
+	}
+	if body.FinishToken == "" || len(body.FinishToken) > tokenLimit {
+		return secret.Text{}, fmt.Errorf("finish_token: %w", errBadRequest)
+	}
+	return secret.New(body.FinishToken), nil
+}
+
+// bodyError leaves the decoder's words out: they can quote the body.
+func bodyError(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return errTooLarge
+	}
+	return fmt.Errorf("body: %w", errBadRequest)
+}
+
+// callbackQuery reads what the service sent back (RFC 6749 §4.1.2, RFC 9207 §2). A parameter that
+// comes twice is refused (RFC 6749 §3.1): which one counts would be anybody's guess.
+func callbackQuery(raw string) (state string, cb provider.Callback, err error) {
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return "", cb, fmt.Errorf("query: %w", errBadRequest)
+	}
+	for _, name := range []string{"state", "code", "iss", "error", "error_description"} {
+		if len(query[name]) > 1 {
+			return "", cb, fmt.Errorf("%s comes twice: %w", name, errBadRequest)
+		}
+	}
+	state = query.Get("state")
+	if state == "" || len(state) > tokenLimit {
+		return "", cb, connect.ErrExpired
+	}
+	return state, provider.Callback{
+		Code:             secret.New(query.Get("code")),
+		Issuer:           query.Get("iss"),
+		Error:            query.Get("error"),
+		ErrorDescription: query.Get("error_description"),
+	}, nil
+}

@@ -1,0 +1,131 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+
+	"linkgate/connect"
+	"linkgate/templates"
+)
+
+// ticket shows who is about to connect what. It gives the browser its cookie even if the session
+// can't be opened: the binding may be saved although the answer was lost.
+func (s *site) ticket(c echo.Context) error {
+	ticket, err := ticketOf(c)
+	if err != nil {
+		return err
+	}
+	browser, known := s.cookies.browser(c.Request())
+	if !known {
+		s.cookies.set(c.Response(), browser)
+	}
+	view, err := s.Connect.Open(c.Request().Context(), ticket, browser)
+	if err != nil {
+		return err
+	}
+	return s.writePage(c, http.StatusOK, page{
+		Page: templates.Ticket{
+			ServiceName: view.ServiceName,
+			UserName:    view.HostUserName,
+			UserID:      view.HostUserID,
+			Scopes:      view.Scopes,
+			Action:      ticketPath(ticket),
+			FormToken:   formToken(browser),
+		},
+		form: true, formAction: view.FormAction,
+	})
+}
+
+// carryOn sends the browser to the service: Continue on the ticket page, Try again on the result's.
+func (s *site) carryOn(c echo.Context) error {
+	ticket, err := ticketOf(c)
+	if err != nil {
+		return err
+	}
+	r := c.Request()
+	r.Body = http.MaxBytesReader(c.Response(), r.Body, bodyLimit)
+	browser, _ := s.cookies.browser(r)
+	if err := s.fromOurForm(r, browser); err != nil {
+		return err
+	}
+	address, err := s.Connect.Continue(r.Context(), ticket, browser)
+	if err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, address) // RFC 9700 §4.12
+}
+
+// callback takes what the service sent back and leaves its address at once, so that code and state
+// are gone from the address bar (RFC 9700 §4.2.4).
+func (s *site) callback(c echo.Context) error {
+	authID, err := authIDOf(c)
+	if err != nil {
+		return err
+	}
+	state, cb, err := callbackQuery(c.Request().URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	browser, _ := s.cookies.browser(c.Request())
+	ticket, err := s.Connect.Complete(c.Request().Context(), authID, browser, state, cb)
+	if err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, resultPath(ticket))
+}
+
+// result tells how it ended.
+func (s *site) result(c echo.Context) error {
+	ticket, err := ticketOf(c)
+	if err != nil {
+		return err
+	}
+	browser, _ := s.cookies.browser(c.Request())
+	result, err := s.Connect.Result(c.Request().Context(), ticket, browser)
+	if err != nil {
+		return err
+	}
+	view := templates.Result{
+		State:       string(result.State),
+		Reason:      string(result.Reason),
+		ServiceName: result.ServiceName,
+		AccountName: result.AccountName,
+		Missing:     result.Missing,
+		Action:      ticketPath(ticket),
+		FormToken:   formToken(browser),
+		Refresh:     resultPath(ticket),
+	}
+	s.tellOpener(&view, result, ticket, c.QueryParam("relayed") != "")
+	return s.writePage(c, http.StatusOK, page{Page: view, form: view.HasForm(), formAction: result.FormAction, script: true})
+}
+
+// tellOpener puts in what the page posts to the window that opened it. A finish token can be used
+// once, so it is posted once: the page looks again at an address that says that it has been.
+func (s *site) tellOpener(view *templates.Result, result connect.Result, ticket string, relayed bool) {
+	switch result.State {
+	case connect.Linked, connect.Pending:
+		view.Message = "linkgate.auth.success." + ticket
+	case connect.Failed:
+		view.Message = "linkgate.auth.failure." + ticket
+	case connect.Relaying:
+		view.Refresh += "?relayed=1"
+		if !relayed && !result.FinishToken.IsZero() {
+			view.Message = "linkgate.auth.finish." + result.FinishToken.Reveal()
+		}
+	case connect.Open, connect.Working:
+	}
+	if s.HostOrigin == "" {
+		view.Message = ""
+	}
+	view.Origin = s.HostOrigin
+}
+
+// head answers without a body and without calling anybody.
+func head(c echo.Context) error { return c.NoContent(http.StatusOK) }
+
+// Addresses are made from what we know, never from Host or forwarding headers.
+func ticketPath(ticket string) string { return "/connect/" + url.PathEscape(ticket) }
+
+func resultPath(ticket string) string { return ticketPath(ticket) + "/result" }

@@ -1,0 +1,13 @@
+// Package handlers is the HTTP in front of the use cases. It owns the two listeners' routes
+// (routes.go is all of them), what a request must look like before a use case is called, and how
+// an outcome is told; what is done, and in which order, is in connect.
+//
+// Two audiences share the public listener. The host proxies its users' clicks: it proves itself
+// with the proxy secret, names the user in a header (guard.go), and is always answered with the
+// envelope {"code","message","data"}. A user's browser holds a ticket and a cookie (browser.go,
+// cookie.go), and is always answered with a page, whatever goes wrong. errors.go is the one table
+// of what an error means to each of them.
+//
+// A handler reads the request, makes one call and renders. What every request needs besides, a
+// request id, recovery, one log line and metrics, is wrapped around it in observe.go.
+package handlers

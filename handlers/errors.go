@@ -1,0 +1,123 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"linkgate/connect"
+	"linkgate/templates"
+)
+
+// What is wrong with a request before any use case is called.
+var (
+	errNotHost    = errors.New("the proxy secret is missing, doubled or wrong")
+	errNoUser     = errors.New("the user id is missing, doubled or malformed")
+	errBadRequest = errors.New("malformed")
+	errTooLarge   = errors.New("the body is larger than 1 MiB")
+	errOtherSite  = errors.New("the form was sent by another site")
+)
+
+// panicked is a handler's panic as an error.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+
+const (
+	defaultRetryAfter = 5 * time.Second
+	tooManyRetryAfter = time.Minute
+)
+
+// failure is what an error means to those who called: a status, the host's code and message, the
+// browser's page.
+type failure struct {
+	status     int
+	code       string
+	message    string
+	page       templates.ProblemKind
+	retryAfter time.Duration // zero: nothing is said about it
+}
+
+// explain is the one place that knows what an error means. What it does not know is our own fault
+// and is told to nobody but the log.
+func explain(err error) failure {
+	switch {
+	case errors.Is(err, errNotHost):
+		return failure{http.StatusUnauthorized, "UNAUTHORIZED", "The proxy secret is missing or wrong.", templates.Forbidden, 0}
+	case errors.Is(err, errNoUser):
+		return failure{http.StatusBadRequest, "BAD_REQUEST", "Exactly one well-formed blink-auth-userid is needed.", templates.BadRequest, 0}
+	case errors.Is(err, errBadRequest):
+		return failure{http.StatusBadRequest, "BAD_REQUEST", "The request is malformed.", templates.BadRequest, 0}
+	case errors.Is(err, errTooLarge):
+		return failure{http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "The body is larger than 1 MiB.", templates.BadRequest, 0}
+	case errors.Is(err, errOtherSite):
+		return failure{http.StatusForbidden, "FORBIDDEN", "The form was sent by another site.", templates.Forbidden, 0}
+	case errors.Is(err, connect.ErrUnknownConnection):
+		return failure{http.StatusNotFound, "NOT_FOUND", "There is no such auth id.", templates.NotFound, 0}
+	case errors.Is(err, connect.ErrNotFound):
+		return failure{http.StatusNotFound, "NOT_FOUND", "This user has no such linked account.", templates.NotFound, 0}
+	case errors.Is(err, connect.ErrExpired):
+		return failure{http.StatusGone, "GONE", "The session is over or never was.", templates.Expired, 0}
+	case errors.Is(err, connect.ErrUsed):
+		return failure{http.StatusConflict, "CONFLICT", "The session has been used.", templates.Used, 0}
+	case errors.Is(err, connect.ErrWrongBrowser):
+		return failure{http.StatusForbidden, "FORBIDDEN", "The session belongs to another browser.", templates.WrongBrowser, 0}
+	case errors.Is(err, connect.ErrWrongUser):
+		return failure{http.StatusForbidden, "FORBIDDEN", "The session was started by another user.", templates.Forbidden, 0}
+	case errors.Is(err, connect.ErrWrongConnection):
+		return failure{http.StatusBadRequest, "BAD_REQUEST", "The session belongs to another auth id.", templates.WrongConnection, 0}
+	case errors.Is(err, connect.ErrTooMany):
+		return failure{http.StatusTooManyRequests, "TOO_MANY_REQUESTS", "There were too many attempts by this user.", templates.TooMany, tooManyRetryAfter}
+	case errors.Is(err, connect.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return failure{http.StatusServiceUnavailable, "UNAVAILABLE", "A system we depend on does not answer.", templates.Unavailable, retryAfter(err)}
+	}
+	return explainHTTP(err)
+}
+
+// explainHTTP explains what the router says, and the unknown.
+func explainHTTP(err error) failure {
+	var fromRouter *echo.HTTPError
+	if errors.As(err, &fromRouter) {
+		switch fromRouter.Code {
+		case http.StatusNotFound:
+			return failure{http.StatusNotFound, "NOT_FOUND", "There is nothing at this address.", templates.NotFound, 0}
+		case http.StatusMethodNotAllowed:
+			return failure{http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "This method is not allowed here.", templates.MethodNotAllowed, 0}
+		}
+	}
+	return failure{http.StatusInternalServerError, "INTERNAL", "Something went wrong on our side.", templates.Internal, 0}
+}
+
+func retryAfter(err error) time.Duration {
+	var unavailable *connect.UnavailableError
+	if errors.As(err, &unavailable) && unavailable.RetryAfter > 0 {
+		return unavailable.RetryAfter
+	}
+	return defaultRetryAfter
+}
+
+// fail answers with what err means to the audience. The request id goes on the page: it is what a
+// user can tell support.
+func (s *site) fail(c echo.Context, to audience, err error) error {
+	f := explain(err)
+	if f.retryAfter > 0 {
+		seconds := max(1, int64((f.retryAfter+time.Second-1)/time.Second))
+		c.Response().Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+	}
+	if to == host {
+		return writeEnvelope(c, f.status, envelope{f.code, f.message, struct{}{}})
+	}
+	problem := templates.Problem{Kind: f.page}
+	if f.status >= http.StatusInternalServerError {
+		problem.RequestID = c.Response().Header().Get(requestIDHeader)
+	}
+	return s.writePage(c, f.status, page{Page: problem})
+}

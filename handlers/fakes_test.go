@@ -1,0 +1,174 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"linkgate/connect"
+	"linkgate/provider"
+	"linkgate/secret"
+	"linkgate/templates"
+)
+
+const (
+	publicURL   = "https://link.example"
+	hostOrigin  = "https://app.example"
+	proxySecret = "proxy-secret-of-the-host-0123456789"
+	oldSecret   = "proxy-secret-while-it-is-rotated-01"
+	aTicket     = "dGlja2V0LXRpY2tldC10aWNrZXQtdGlja2V0LTEyMzQ1"
+	aBrowser    = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	aState      = "c3RhdGUtb2YtYW4tYXR0ZW1wdA"
+)
+
+// fake stands in for connect.Service: it records what it is asked and answers as told.
+type fake struct {
+	mu    sync.Mutex
+	calls []string // "Begin alice gh"
+	err   error
+	panic any
+
+	address string
+	view    connect.View
+	result  connect.Result
+	cb      provider.Callback
+}
+
+func (f *fake) called(words ...string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, strings.Join(words, " "))
+	if f.panic != nil {
+		panic(f.panic)
+	}
+	return f.err
+}
+
+func (f *fake) Begin(_ context.Context, hostUserID, authID string) (string, error) {
+	return f.address, f.called("Begin", hostUserID, authID)
+}
+
+func (f *fake) Finish(_ context.Context, hostUserID, authID string, token secret.Text) (connect.Result, error) {
+	return f.result, f.called("Finish", hostUserID, authID, token.Reveal())
+}
+
+func (f *fake) Disconnect(_ context.Context, hostUserID, linkedAccountID string) error {
+	return f.called("Disconnect", hostUserID, linkedAccountID)
+}
+
+func (f *fake) Open(_ context.Context, ticket, browser string) (connect.View, error) {
+	return f.view, f.called("Open", ticket, browser)
+}
+
+func (f *fake) Continue(_ context.Context, ticket, browser string) (string, error) {
+	return f.address, f.called("Continue", ticket, browser)
+}
+
+func (f *fake) Result(_ context.Context, ticket, browser string) (connect.Result, error) {
+	return f.result, f.called("Result", ticket, browser)
+}
+
+func (f *fake) Complete(_ context.Context, authID, browser, state string, cb provider.Callback) (string, error) {
+	f.cb = cb
+	return aTicket, f.called("Complete", authID, browser, state)
+}
+
+// bench is a Server on fakes.
+type bench struct {
+	*fake
+	server  *Server
+	handler http.Handler
+	log     *bytes.Buffer
+}
+
+func newBench(t *testing.T, change ...func(*Server)) *bench {
+	t.Helper()
+	pages, err := templates.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{log: &bytes.Buffer{}, fake: &fake{
+		address: "https://github.example/authorize?client_id=x",
+		view:    connect.View{ServiceName: "GitHub", HostUserID: "alice", HostUserName: "Alice", FormAction: "https://github.example"},
+		result:  connect.Result{Ticket: aTicket, State: connect.Linked, ServiceName: "GitHub", AccountName: "octocat"},
+	}}
+	b.server = &Server{
+		Connect: b.fake, Pages: pages,
+		ProxySecrets: []secret.Text{secret.New(proxySecret), {}, secret.New(oldSecret)},
+		PublicURL:    publicURL, HostOrigin: hostOrigin,
+		Log:     slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Metrics: prometheus.NewRegistry(),
+	}
+	for _, c := range change {
+		c(b.server)
+	}
+	if b.handler, err = b.server.Public(); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// do sends a request; headers are names and values.
+func (b *bench) do(method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	b.handler.ServeHTTP(w, r)
+	return w
+}
+
+// asHost is do with the host's headers for alice.
+func (b *bench) asHost(method, target, body string) *httptest.ResponseRecorder {
+	return b.do(method, target, body, "blink-auth-proxysecret", proxySecret, "blink-auth-userid", "alice")
+}
+
+// asBrowser is do with the browser's cookie.
+func (b *bench) asBrowser(method, target string) *httptest.ResponseRecorder {
+	return b.do(method, target, "", "Cookie", "__Host-linkgate="+aBrowser, "Sec-Fetch-Site", "same-origin")
+}
+
+// decode reads an envelope and insists on its exact shape.
+func decode(t *testing.T, w *httptest.ResponseRecorder) (code string, data map[string]any) {
+	t.Helper()
+	var got map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Fatalf("not an envelope: %v: %q", err, w.Body)
+	}
+	code, _ = got["code"].(string)
+	message, _ := got["message"].(string)
+	data, isObject := got["data"].(map[string]any)
+	if len(got) != 3 || code == "" || message == "" || !isObject {
+		t.Fatalf("got %s, want exactly code, message and an object as data", w.Body)
+	}
+	if got := w.Header().Get("Content-Type"); got != "application/json" {
+		t.Errorf("got Content-Type %q, want application/json", got)
+	}
+	return code, data
+}
+
+func isPage(w *httptest.ResponseRecorder) bool {
+	return strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") && strings.HasPrefix(w.Body.String(), "<!DOCTYPE html>")
+}
+
+// doBody posts a body as the host; chunked hides its length.
+func (b *bench) doBody(path, body string, chunked bool) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("POST", path, strings.NewReader(body))
+	if chunked {
+		r.ContentLength = -1
+	}
+	r.Header.Set("blink-auth-proxysecret", proxySecret)
+	r.Header.Set("blink-auth-userid", "alice")
+	w := httptest.NewRecorder()
+	b.handler.ServeHTTP(w, r)
+	return w
+}

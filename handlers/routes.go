@@ -1,0 +1,86 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// route is one line of the public listener's table.
+type route struct {
+	method, path string
+	audience     audience
+	handler      echo.HandlerFunc
+}
+
+// routes is the public listener's table. A HEAD is answered without a use case: link previews and
+// scanners send it, and it must neither bind a session nor use up a callback.
+func (s *site) routes() []route {
+	return []route{
+		{http.MethodPost, "/auth/:auth_id", host, s.begin},
+		{http.MethodPost, "/auth/:auth_id/finish", host, s.finish},
+		{http.MethodDelete, "/linked-accounts/:linked_account_id", host, s.disconnect},
+
+		{http.MethodGet, "/connect/:ticket", browser, s.ticket},
+		{http.MethodHead, "/connect/:ticket", browser, head},
+		{http.MethodPost, "/connect/:ticket", browser, s.carryOn},
+		{http.MethodGet, "/connect/:ticket/result", browser, s.result},
+		{http.MethodHead, "/connect/:ticket/result", browser, head},
+		{http.MethodGet, "/callback/:auth_id", browser, s.callback},
+		{http.MethodHead, "/callback/:auth_id", browser, head},
+	}
+}
+
+// Public is the handler for the host and for browsers.
+func (s *Server) Public() (http.Handler, error) {
+	site, err := newSite(s)
+	if err != nil {
+		return nil, err
+	}
+	e := echo.New()
+	for _, r := range site.routes() {
+		e.Add(r.method, r.path, site.observed(r))
+	}
+	e.HTTPErrorHandler = site.unmatched()
+	return e, nil
+}
+
+// Operator is the handler for whoever runs the process. It belongs on a listener of its own.
+func (s *Server) Operator() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", s.health)
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// site is a Server made ready to answer the public listener.
+type site struct {
+	*Server
+	guard   guard
+	cookies cookies
+	forms   *http.CrossOriginProtection
+	headers pageHeaders
+	metrics *metrics
+}
+
+func newSite(s *Server) (*site, error) {
+	forms := http.NewCrossOriginProtection()
+	if err := forms.AddTrustedOrigin(s.PublicURL); err != nil {
+		return nil, fmt.Errorf("public URL: %w", err)
+	}
+	m, err := newMetrics(s.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	return &site{
+		Server:  s,
+		guard:   newGuard(s.ProxySecrets),
+		cookies: newCookies(s.PublicURL),
+		forms:   forms,
+		headers: newPageHeaders(s.PublicURL, s.Pages),
+		metrics: m,
+	}, nil
+}

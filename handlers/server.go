@@ -1,0 +1,93 @@
+package handlers
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"linkgate/connect"
+	"linkgate/provider"
+	"linkgate/secret"
+	"linkgate/templates"
+)
+
+// Server is what the routes need. Every field without "may be" in its comment must be set. Make
+// the handlers with Public and Operator, once each.
+type Server struct {
+	Connect      useCases
+	Pages        *templates.Pages
+	ProxySecrets []secret.Text // any of them proves the host; empty ones prove nothing
+	PublicURL    string        // ours, an origin: decides cookie, HSTS and what counts as cross-origin
+	HostOrigin   string        // the one origin that result pages post to; may be empty: they post nothing
+	Log          *slog.Logger
+	Metrics      *prometheus.Registry // ours are registered there; /metrics shows all of it
+	Ready        []Check              // what /readyz asks; may be empty
+
+	draining atomic.Bool
+}
+
+// Check is one thing that must work before this process should get requests.
+type Check struct {
+	Name string
+	Run  func(context.Context) error
+}
+
+// Drain makes /readyz answer 503 from now on, so that no new requests are sent here while those
+// under way are finished.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+// beginner starts a session for the host.
+type beginner interface {
+	Begin(ctx context.Context, hostUserID, authID string) (authorizationURL string, err error)
+}
+
+// finisher takes the host's relay of a finish token.
+type finisher interface {
+	Finish(ctx context.Context, hostUserID, authID string, token secret.Text) (connect.Result, error)
+}
+
+// disconnector takes a linked account back.
+type disconnector interface {
+	Disconnect(ctx context.Context, hostUserID, linkedAccountID string) error
+}
+
+// sessions are what a browser does with its ticket.
+type sessions interface {
+	Open(ctx context.Context, ticket, browser string) (connect.View, error)
+	Continue(ctx context.Context, ticket, browser string) (redirectURL string, err error)
+	Result(ctx context.Context, ticket, browser string) (connect.Result, error)
+}
+
+// completer takes what the service sent back through the browser.
+type completer interface {
+	Complete(ctx context.Context, authID, browser, state string, cb provider.Callback) (ticket string, err error)
+}
+
+type useCases interface {
+	beginner
+	finisher
+	disconnector
+	sessions
+	completer
+}
+
+var _ useCases = (*connect.Service)(nil)
+
+// HTTPServer serves h at addr, with limits that slow or greedy clients run into. WriteTimeout is
+// longer than anybody waits for a service's answer to a callback, which is the slowest request.
+func HTTPServer(addr string, h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Addr:              addr,
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      75 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // mostly clients that hang up
+	}
+}
