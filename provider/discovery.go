@@ -46,9 +46,14 @@ type discovery struct {
 
 	flight singleflight.Group
 	mu     sync.Mutex // guards the rest
-	kept   *metadata
-	err    error
-	until  time.Time // of what is kept; zero: nothing is
+	kept   fetched
+	until  time.Time // of kept; zero: nothing is
+}
+
+// fetched is how a fetch ended.
+type fetched struct {
+	metadata *metadata
+	err      error
 }
 
 func newDiscovery(c *client, issuer string) *discovery {
@@ -60,39 +65,40 @@ func newDiscovery(c *client, issuer string) *discovery {
 
 // get returns the metadata. A caller that gives up stops waiting; the work goes on for the others.
 func (d *discovery) get(ctx context.Context) (*metadata, error) {
-	if m, err, ok := d.recall(); ok {
-		return m, err
+	if f, ok := d.recall(); ok {
+		return f.metadata, f.err
 	}
-	result := d.flight.DoChan("", func() (any, error) {
-		if m, err, ok := d.recall(); ok { // a flight landed between recall and DoChan
-			return m, err
+	landed := d.flight.DoChan("", func() (any, error) {
+		f, ok := d.recall()
+		if !ok { // else a flight landed between the recall above and DoChan
+			f.metadata, f.err = d.fetch(context.WithoutCancel(ctx))
+			d.keep(f)
 		}
-		m, err := d.fetch(context.WithoutCancel(ctx))
-		d.keep(m, err)
-		return m, err
+		return f, nil
 	})
 	select {
 	case <-ctx.Done():
 		return nil, unreachable(ctx, opDiscover, ctx.Err())
-	case r := <-result:
-		return r.Val.(*metadata), r.Err
+	case result := <-landed:
+		f, _ := result.Val.(fetched)
+		return f.metadata, f.err
 	}
 }
 
-func (d *discovery) recall() (m *metadata, err error, ok bool) {
+func (d *discovery) recall() (fetched, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.kept, d.err, d.now().Before(d.until)
+	return d.kept, d.now().Before(d.until)
 }
 
-func (d *discovery) keep(m *metadata, err error) {
+func (d *discovery) keep(f fetched) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	ttl := discoveryTTL
-	if err != nil {
+	if f.err != nil {
 		ttl = failureTTL
 	}
-	d.kept, d.err, d.until = m, err, d.now().Add(ttl)
+	d.kept, d.until = f, d.now().Add(ttl)
 }
 
 // revocation finds the revocation endpoint: the configured one, else the published one.

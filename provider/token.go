@@ -57,8 +57,8 @@ func (t tokenAnswer) credential(now time.Time) Credential {
 // expiry reads expires_in, a number or a number in quotes, and is zero when there is none to believe.
 func expiry(expiresIn json.RawMessage, now time.Time) time.Time {
 	seconds, err := strconv.ParseFloat(strings.Trim(string(expiresIn), `"`), 64)
-	if err != nil || !(seconds > 0 && seconds <= maxLifetime.Seconds()) { // NaN is neither
-		return time.Time{}
+	if err == nil && seconds > 0 && seconds <= maxLifetime.Seconds() {
+		return now.Add(time.Duration(seconds) * time.Second).UTC()
 	}
-	return now.Add(time.Duration(seconds) * time.Second).UTC()
+	return time.Time{}
 }
