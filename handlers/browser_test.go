@@ -1,0 +1,400 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"linkgate/connect"
+	"linkgate/secret"
+)
+
+func TestTicketPage(t *testing.T) {
+	b := newBench(t)
+	w := b.asBrowser("GET", "/connect/"+aTicket)
+	if w.Code != http.StatusOK || !isPage(w) {
+		t.Fatalf("got %d %q, want a page", w.Code, w.Header().Get("Content-Type"))
+	}
+	for _, want := range []string{"GitHub", "Alice", `action="/connect/` + aTicket + `"`} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("the page has no %q", want)
+		}
+	}
+	if diff := cmp.Diff([]string{"Open " + aTicket + " " + aBrowser}, b.calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	if got := w.Header().Get("Set-Cookie"); got != "" {
+		t.Errorf("got a new cookie %q, want the old one kept", got)
+	}
+}
+
+func TestLanguage(t *testing.T) {
+	b := newBench(t)
+	w := b.do("GET", "/connect/"+aTicket, "", "Accept-Language", "ar-EG,en;q=0.5")
+	if !strings.Contains(w.Body.String(), `<html lang="ar" dir="rtl">`) || w.Header().Get("Content-Language") != "ar" {
+		t.Errorf("got %.80s in %q, want Arabic", w.Body, w.Header().Get("Content-Language"))
+	}
+}
+
+// TestCookie: which cookies are believed, and what the others get.
+func TestCookie(t *testing.T) {
+	for _, tc := range []struct {
+		name, publicURL, cookie string
+		kept                    bool
+		attributes              string
+	}{
+		{"none", "https://link.example", "", false, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
+		{"ours", "https://link.example", "__Host-linkgate=" + aBrowser, true, ""},
+		{"among others", "https://link.example", "a=b; __Host-linkgate=" + aBrowser + "; c=d", true, ""},
+		{"without the prefix", "https://link.example", "linkgate=" + aBrowser, false, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
+		{"twice", "https://link.example", "__Host-linkgate=" + aBrowser + "; __Host-linkgate=" + aBrowser, false, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
+		{"empty", "https://link.example", "__Host-linkgate=", false, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
+		{"short", "https://link.example", "__Host-linkgate=AAAA", false, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
+		{"not base64url", "https://link.example", "__Host-linkgate=" + strings.Repeat("+", 43), false, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
+		{"on loopback", "http://127.0.0.1:8080", "", false, "; Path=/; HttpOnly; SameSite=Lax"},
+		{"ours on loopback", "http://127.0.0.1:8080", "linkgate=" + aBrowser, true, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := newBench(t, func(s *Server) { s.PublicURL = tc.publicURL })
+			w := b.do("GET", "/connect/"+aTicket, "", "Cookie", tc.cookie)
+			used := strings.TrimPrefix(b.calls[0], "Open "+aTicket+" ")
+			if !validBrowser(used) || (used == aBrowser) != tc.kept {
+				t.Errorf("got browser %q, kept: want %v", used, tc.kept)
+			}
+			name := "__Host-linkgate"
+			if strings.HasPrefix(tc.publicURL, "http:") {
+				name = "linkgate"
+			}
+			want := ""
+			if !tc.kept {
+				want = name + "=" + used + tc.attributes
+			}
+			if got := w.Header().Get("Set-Cookie"); got != want {
+				t.Errorf("got Set-Cookie %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestCookieIsSetEvenIfOpeningFails(t *testing.T) {
+	b := newBench(t)
+	b.err = connect.ErrUnavailable // the session may be bound all the same
+	if got := b.do("GET", "/connect/"+aTicket, "").Header().Get("Set-Cookie"); got == "" {
+		t.Error("got no cookie: a retry would come from another browser")
+	}
+}
+
+// TestNoCookieIsNobody: without a cookie the use cases get a value that no session is bound to.
+func TestNoCookieIsNobody(t *testing.T) {
+	for _, call := range []struct{ method, path string }{
+		{"POST", "/connect/" + aTicket}, {"GET", "/connect/" + aTicket + "/result"}, {"GET", "/callback/gh?code=c&state=" + aState},
+	} {
+		seen := map[string]bool{"": true}
+		for range 2 {
+			b := newBench(t)
+			w := b.do(call.method, call.path, "")
+			fields := strings.Fields(b.calls[0])
+			used := fields[2]
+			if seen[used] || used == aState {
+				t.Errorf("%s: got browser %q, want a new one each time", call.path, used)
+			}
+			seen[used] = true
+			if got := w.Header().Get("Set-Cookie"); got != "" {
+				t.Errorf("%s: got Set-Cookie %q, want none", call.path, got)
+			}
+		}
+	}
+}
+
+func TestContinue(t *testing.T) {
+	b := newBench(t)
+	w := b.asBrowser("POST", "/connect/"+aTicket)
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != b.address {
+		t.Errorf("got %d %q, want 303 %q", w.Code, w.Header().Get("Location"), b.address)
+	}
+	if diff := cmp.Diff([]string{"Continue " + aTicket + " " + aBrowser}, b.calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+// TestCrossSiteForms: who may send the form, by what browsers say about where it comes from.
+func TestCrossSiteForms(t *testing.T) {
+	ours := formToken(aBrowser)
+	for _, tc := range []struct {
+		name, site, origin, token string
+		want                      int
+	}{
+		{"our page", "same-origin", "null", "", 303},
+		{"our page, with its origin", "same-origin", publicURL, "", 303},
+		{"typed by the user", "none", "", "", 303},
+		{"no browser", "", "", "", 303},
+		{"old browser, our page", "", publicURL, "", 303},
+		{"old browser, our page without referrer", "", "null", ours, 303},
+
+		{"another site", "cross-site", "https://evil.example", "", 403},
+		{"another site that knows the token", "cross-site", "null", ours, 403},
+		{"a neighbour", "same-site", "https://other.example", "", 403},
+		{"nonsense", "Same-Origin", "https://evil.example", "", 403},
+		{"old browser, another site", "", "https://evil.example", ours, 403},
+		{"old browser, sandboxed frame", "", "null", "", 403},
+		{"old browser, token of another", "", "null", formToken("x"), 403},
+		{"old browser, other port", "", publicURL + ":8443", ours, 403},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := newBench(t)
+			r := httptest.NewRequest("POST", "/connect/"+aTicket, strings.NewReader("form_token="+tc.token))
+			r.Host = "internal:8080" // behind a proxy
+			for name, value := range map[string]string{
+				"Content-Type": "application/x-www-form-urlencoded", "Cookie": "__Host-linkgate=" + aBrowser,
+				"Sec-Fetch-Site": tc.site, "Origin": tc.origin,
+			} {
+				if value != "" {
+					r.Header.Set(name, value)
+				}
+			}
+			w := httptest.NewRecorder()
+			b.handler.ServeHTTP(w, r)
+			if w.Code != tc.want {
+				t.Errorf("got %d, want %d", w.Code, tc.want)
+			}
+			if called := len(b.calls) > 0; called != (tc.want == 303) {
+				t.Errorf("got calls %v", b.calls)
+			}
+		})
+	}
+}
+
+func TestFormTokenRevealsNothing(t *testing.T) {
+	b := newBench(t)
+	page := b.asBrowser("GET", "/connect/"+aTicket).Body.String()
+	if !strings.Contains(page, formToken(aBrowser)) {
+		t.Error("the form has no token")
+	}
+	if strings.Contains(page, aBrowser) {
+		t.Error("the page shows the browser's cookie")
+	}
+}
+
+func TestCallback(t *testing.T) {
+	b := newBench(t)
+	w := b.asBrowser("GET", "/callback/gh?code=the-code&state="+aState+"&iss=https%3A%2F%2Fgithub.example&scope=ignored")
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/connect/"+aTicket+"/result" {
+		t.Errorf("got %d %q, want 303 to the result", w.Code, w.Header().Get("Location"))
+	}
+	if diff := cmp.Diff([]string{"Complete gh " + aBrowser + " " + aState}, b.calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	if b.cb.Code.Reveal() != "the-code" || b.cb.Issuer != "https://github.example" || b.cb.Error != "" {
+		t.Errorf("got callback %+v", b.cb)
+	}
+	if got := w.Header().Get("Referrer-Policy"); got != "no-referrer" {
+		t.Errorf("got Referrer-Policy %q on the redirect, want no-referrer", got)
+	}
+}
+
+func TestCallbackError(t *testing.T) {
+	b := newBench(t)
+	b.asBrowser("GET", "/callback/gh?error=access_denied&error_description=no&state="+aState)
+	if b.cb.Error != "access_denied" || b.cb.ErrorDescription != "no" || !b.cb.Code.IsZero() {
+		t.Errorf("got callback %+v", b.cb)
+	}
+}
+
+func TestCallbackRefuses(t *testing.T) {
+	for _, tc := range []struct {
+		name, query string
+		want        int
+	}{
+		{"no state", "code=c", 410},
+		{"empty state", "code=c&state=", 410},
+		{"long state", "code=c&state=" + strings.Repeat("s", 513), 410},
+		{"state twice", "code=c&state=" + aState + "&state=" + aState, 400},
+		{"code twice", "code=c&code=d&state=" + aState, 400},
+		{"iss twice", "code=c&iss=a&iss=b&state=" + aState, 400},
+		{"error twice", "error=a&error=b&state=" + aState, 400},
+		{"broken encoding", "code=%zz&state=" + aState, 400},
+		{"semicolons", "code=c;state=" + aState, 400},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := newBench(t)
+			w := b.asBrowser("GET", "/callback/gh?"+tc.query)
+			if w.Code != tc.want || !isPage(w) {
+				t.Errorf("got %d, want a page with %d", w.Code, tc.want)
+			}
+			if len(b.calls) > 0 {
+				t.Errorf("got calls %v, want none", b.calls)
+			}
+		})
+	}
+}
+
+// attribute reads an attribute of the page's script element.
+func attribute(t *testing.T, page, name string) string {
+	t.Helper()
+	m := regexp.MustCompile(` ` + name + `="([^"]*)"`).FindStringSubmatch(page)
+	if m == nil {
+		t.Fatalf("the page has no %s", name)
+	}
+	return html.UnescapeString(m[1])
+}
+
+func TestResultTellsTheOpener(t *testing.T) {
+	relaying := connect.Result{State: connect.Relaying, FinishToken: secret.New("finish-token")}
+	for _, tc := range []struct {
+		name, query, origin string
+		result              connect.Result
+		message, refresh    string
+	}{
+		{"linked", "", hostOrigin, connect.Result{State: connect.Linked}, "linkgate.auth.success." + aTicket, ""},
+		{"pending", "", hostOrigin, connect.Result{State: connect.Pending}, "linkgate.auth.success." + aTicket, ""},
+		{"failed", "", hostOrigin, connect.Result{State: connect.Failed, Reason: connect.Denied}, "linkgate.auth.failure." + aTicket, ""},
+		{"working", "", hostOrigin, connect.Result{State: connect.Working}, "", "/result"},
+		{"open", "", hostOrigin, connect.Result{State: connect.Open}, "", ""},
+		{"relaying", "", hostOrigin, relaying, "linkgate.auth.finish.finish-token", "/result?relayed=1"},
+		{"relayed", "?relayed=1", hostOrigin, relaying, "", "/result?relayed=1"},
+		{"relaying without a token", "", hostOrigin, connect.Result{State: connect.Relaying}, "", "/result?relayed=1"},
+		{"linked, nobody to tell", "", "", connect.Result{State: connect.Linked}, "", ""},
+		{"relaying, nobody to tell", "", "", relaying, "", "/result?relayed=1"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := newBench(t, func(s *Server) { s.HostOrigin = tc.origin })
+			b.result = tc.result
+			page := b.asBrowser("GET", "/connect/"+aTicket+"/result"+tc.query).Body.String()
+			if got := attribute(t, page, "data-message"); got != tc.message {
+				t.Errorf("got message %q, want %q", got, tc.message)
+			}
+			if got := attribute(t, page, "data-origin"); got != tc.origin {
+				t.Errorf("got origin %q, want %q", got, tc.origin)
+			}
+			want := ""
+			if tc.refresh != "" {
+				want = "2;url=/connect/" + aTicket + tc.refresh
+			}
+			got := ""
+			if strings.Contains(page, `http-equiv="refresh"`) {
+				got = attribute(t, page, `http-equiv="refresh" content`)
+			}
+			if got != want {
+				t.Errorf("got refresh %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// TestErrorsToTheBrowser is the table of what a browser is shown: always a page, each its own.
+func TestErrorsToTheBrowser(t *testing.T) {
+	down := errors.New("dial tcp 10.0.0.7:6379: refused")
+	for _, tc := range []struct {
+		err     error
+		status  int
+		problem string
+	}{
+		{connect.ErrExpired, 410, "expired"},
+		{connect.ErrUsed, 409, "used"},
+		{connect.ErrWrongBrowser, 403, "wrong_browser"},
+		{connect.ErrWrongConnection, 400, "wrong_connection"},
+		{connect.ErrUnknownConnection, 404, "not_found"},
+		{connect.ErrTooMany, 429, "too_many"},
+		{fmt.Errorf("asking: %w", &connect.UnavailableError{System: "Redis", Err: down}), 503, "unavailable"},
+		{down, 500, "internal"},
+	} {
+		t.Run(tc.problem, func(t *testing.T) {
+			for _, call := range []struct{ method, path string }{
+				{"GET", "/connect/" + aTicket}, {"POST", "/connect/" + aTicket},
+				{"GET", "/connect/" + aTicket + "/result"}, {"GET", "/callback/gh?state=" + aState},
+			} {
+				b := newBench(t)
+				b.err = tc.err
+				w := b.asBrowser(call.method, call.path)
+				page := w.Body.String()
+				if w.Code != tc.status || !isPage(w) || !strings.Contains(page, `data-problem="`+tc.problem+`"`) {
+					t.Errorf("%s %s: got %d %.60q, want the page of %s with %d", call.method, call.path, w.Code, page, tc.problem, tc.status)
+				}
+				if got := w.Header().Get("Retry-After") != ""; got != (tc.status == 429 || tc.status == 503) {
+					t.Errorf("%s: got Retry-After: %v", call.path, got)
+				}
+				if got := strings.Contains(page, w.Header().Get(requestIDHeader)); got != (tc.status >= 500) {
+					t.Errorf("%s: got the request id on the page: %v", call.path, got)
+				}
+				if strings.Contains(page, "10.0.0.7") {
+					t.Errorf("%s: got the error's own words on the page", call.path)
+				}
+			}
+		})
+	}
+}
+
+func TestBrowserPathParameters(t *testing.T) {
+	for _, tc := range []struct {
+		path string
+		want int
+	}{
+		{"/connect/" + strings.Repeat("t", 129), 410},
+		{"/connect/a%2Fb", 410},
+		{"/connect/a%00b", 410},
+		{"/connect/%2e%2e/result", 410},
+		{"/connect/", 404},
+		{"/connect/" + aTicket + "/", 404},
+		{"/connect/" + aTicket + "/result/more", 404},
+		{"/callback/" + strings.Repeat("a", 257) + "?state=" + aState, 404},
+		{"/callback/", 404},
+		{"/", 404},
+		{"/favicon.ico", 404},
+		{"/metrics", 404},
+		{"/healthz", 404},
+	} {
+		t.Run(tc.path, func(t *testing.T) {
+			b := newBench(t)
+			w := b.asBrowser("GET", tc.path)
+			if w.Code != tc.want || !isPage(w) {
+				t.Errorf("got %d, want a page with %d", w.Code, tc.want)
+			}
+			if len(b.calls) > 0 {
+				t.Errorf("got calls %v, want none", b.calls)
+			}
+		})
+	}
+}
+
+func TestHeadTouchesNothing(t *testing.T) {
+	for _, path := range []string{"/connect/" + aTicket, "/connect/" + aTicket + "/result", "/callback/gh?code=c&state=" + aState} {
+		b := newBench(t)
+		w := b.do("HEAD", path, "")
+		if w.Code != http.StatusOK || w.Body.Len() > 0 || w.Header().Get("Set-Cookie") != "" {
+			t.Errorf("%s: got %d, %d bytes, cookie %q", path, w.Code, w.Body.Len(), w.Header().Get("Set-Cookie"))
+		}
+		if len(b.calls) > 0 {
+			t.Errorf("%s: got calls %v, want none", path, b.calls)
+		}
+	}
+}
+
+// TestHostHeaderIsNeverUsed: no address that we build comes from what a client says we are called.
+func TestHostHeaderIsNeverUsed(t *testing.T) {
+	for _, call := range []struct{ method, path string }{
+		{"POST", "/auth/gh"}, {"GET", "/connect/" + aTicket}, {"GET", "/connect/" + aTicket + "/result"},
+		{"GET", "/callback/gh?code=c&state=" + aState}, {"GET", "/nowhere"},
+	} {
+		b := newBench(t)
+		r := httptest.NewRequest(call.method, "http://evil.example"+call.path, nil)
+		for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "Forwarded", "X-Original-Url", "X-Rewrite-Url", "X-Http-Method-Override"} {
+			r.Header.Set(name, "evil.example")
+		}
+		r.Header.Set("blink-auth-proxysecret", proxySecret)
+		r.Header.Set("blink-auth-userid", "alice")
+		w := httptest.NewRecorder()
+		b.handler.ServeHTTP(w, r)
+		var all strings.Builder
+		_ = w.Header().Write(&all) // a strings.Builder
+		if strings.Contains(all.String()+w.Body.String(), "evil.example") {
+			t.Errorf("%s: got the client's host in the answer", call.path)
+		}
+	}
+}

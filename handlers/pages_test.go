@@ -1,0 +1,138 @@
+package handlers
+
+import (
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"linkgate/connect"
+)
+
+// everyBrowserAnswer is one of each kind of answer that a browser can get.
+func everyBrowserAnswer(t *testing.T, change ...func(*Server)) map[string]*httptest.ResponseRecorder {
+	t.Helper()
+	answers := map[string]*httptest.ResponseRecorder{}
+	ask := func(name, method, path string, prepare func(*bench)) {
+		b := newBench(t, change...)
+		if prepare != nil {
+			prepare(b)
+		}
+		answers[name] = b.asBrowser(method, path)
+	}
+	ask("ticket", "GET", "/connect/"+aTicket, nil)
+	ask("continue", "POST", "/connect/"+aTicket, nil)
+	ask("result", "GET", "/connect/"+aTicket+"/result", nil)
+	ask("failed", "GET", "/connect/"+aTicket+"/result", func(b *bench) {
+		b.result = connect.Result{State: connect.Failed, Reason: connect.Denied, FormAction: "https://github.example"}
+	})
+	ask("callback", "GET", "/callback/gh?code=c&state="+aState, nil)
+	ask("head", "HEAD", "/connect/"+aTicket, nil)
+	ask("expired", "GET", "/connect/"+aTicket, func(b *bench) { b.err = connect.ErrExpired })
+	ask("not found", "GET", "/nowhere", nil)
+	ask("method not allowed", "PUT", "/connect/"+aTicket, nil)
+	ask("panic", "GET", "/connect/"+aTicket, func(b *bench) { b.panic = "boom" })
+	return answers
+}
+
+func TestSecurityHeadersOnEveryBrowserAnswer(t *testing.T) {
+	for name, w := range everyBrowserAnswer(t) {
+		for header, want := range map[string]string{
+			"X-Frame-Options":            "DENY",
+			"X-Content-Type-Options":     "nosniff",
+			"Referrer-Policy":            "no-referrer",
+			"Cache-Control":              "no-store",
+			"Strict-Transport-Security":  "max-age=31536000",
+			"Cross-Origin-Opener-Policy": "",
+			"Server":                     "",
+		} {
+			if got := w.Header().Get(header); got != want {
+				t.Errorf("%s: got %s %q, want %q", name, header, got, want)
+			}
+		}
+		policy := w.Header().Get("Content-Security-Policy")
+		for _, want := range []string{"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'", "form-action '"} {
+			if !strings.Contains(policy, want) {
+				t.Errorf("%s: got policy %q, want %s in it", name, policy, want)
+			}
+		}
+		if strings.Contains(policy, "unsafe") {
+			t.Errorf("%s: got policy %q", name, policy)
+		}
+		if w.Header().Get("Permissions-Policy") == "" || w.Header().Get(requestIDHeader) == "" {
+			t.Errorf("%s: got no Permissions-Policy or request id", name)
+		}
+	}
+}
+
+func TestNoHSTSOnLoopback(t *testing.T) {
+	answers := everyBrowserAnswer(t, func(s *Server) { s.PublicURL = "http://127.0.0.1:8080" })
+	if got := answers["ticket"].Header().Get("Strict-Transport-Security"); got != "" {
+		t.Errorf("got %q over http, want none", got)
+	}
+}
+
+func TestFormsMayLeadToTheServiceOnly(t *testing.T) {
+	answers := everyBrowserAnswer(t)
+	for name, want := range map[string]string{
+		"ticket": "'self' https://github.example", "failed": "'self' https://github.example",
+		"result": "'none'", "expired": "'none'", "not found": "'none'", "callback": "'none'",
+	} {
+		policy := answers[name].Header().Get("Content-Security-Policy")
+		m := regexp.MustCompile(`form-action ([^;]*)`).FindStringSubmatch(policy)
+		if m == nil || m[1] != want {
+			t.Errorf("%s: got policy %q, want form-action %s", name, policy, want)
+		}
+	}
+}
+
+func TestScriptOnlyWhereThereIsOne(t *testing.T) {
+	for name, w := range everyBrowserAnswer(t) {
+		allowed := strings.Contains(w.Header().Get("Content-Security-Policy"), "script-src")
+		present := strings.Contains(w.Body.String(), "<script")
+		if allowed != present {
+			t.Errorf("%s: script allowed %v, present %v", name, allowed, present)
+		}
+	}
+}
+
+func TestOriginOf(t *testing.T) {
+	for in, want := range map[string]string{
+		"https://github.example":                      "https://github.example",
+		"https://github.example:8443/login?x=1#f":     "https://github.example:8443",
+		"https://user:pass@github.example/":           "https://github.example",
+		"http://127.0.0.1:9000/authorize":             "http://127.0.0.1:9000",
+		"http://[::1]:9000/authorize":                 "http://[::1]:9000",
+		"":                                            "",
+		"github.example":                              "",
+		"//github.example":                            "",
+		"javascript:alert(1)":                         "",
+		"data:text/html,x":                            "",
+		"https://":                                    "",
+		"https://a;script-src":                        "",
+		"https://a,b":                                 "",
+		"https://*":                                   "",
+		"https://a'unsafe-inline'":                    "",
+		"https://a\r\nSet-Cookie:x":                   "",
+		"https://github.example;script-src%20https:/": "",
+	} {
+		got, ok := originOf(in)
+		if got != want || ok != (want != "") {
+			t.Errorf("%q: got %q %v, want %q", in, got, ok, want)
+		}
+	}
+}
+
+func FuzzPolicy(f *testing.F) {
+	f.Add("https://github.example https://login.example")
+	f.Add("https://a;script-src 'unsafe-inline'")
+	f.Fuzz(func(t *testing.T, formAction string) {
+		policy := pageHeaders{style: "'sha256-x'"}.policy(page{form: true, formAction: formAction})
+		_, action, _ := strings.Cut(policy, "form-action 'self'")
+		for _, source := range strings.Fields(action) {
+			if !regexp.MustCompile(`^https?://[^;,'"*\s]+$`).MatchString(source) {
+				t.Errorf("got source %q in %q", source, policy)
+			}
+		}
+	})
+}
