@@ -25,7 +25,8 @@ func TestLoadSendsDistinctUsers(t *testing.T) {
 		_, _ = io.WriteString(w, `{}`)
 	}))
 	defer server.Close()
-	r, err := load(t.Context(), server.Listener.Addr().String(), 3, 50*time.Millisecond)
+	var g generator
+	r, err := g.load(t.Context(), server.Listener.Addr().String(), 3, 50*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +40,7 @@ func TestLoadSendsDistinctUsers(t *testing.T) {
 func TestLoadStopsAtAnError(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
-	if _, err := load(context.Background(), server.Listener.Addr().String(), 2, time.Minute); err == nil {
+	if _, err := new(generator).load(context.Background(), server.Listener.Addr().String(), 2, time.Minute); err == nil {
 		t.Error("a 404 counts as an answer")
 	}
 }

@@ -19,8 +19,10 @@ import (
 // proxySecret is shared by the generator, as the host, and Linkgate.
 const proxySecret = "benchmark-benchmark-benchmark-01"
 
-// users counts clicks: each is another user's, so that no user reaches a limit.
-var users atomic.Int64
+// generator makes load.
+type generator struct {
+	users atomic.Int64 // clicks so far: each is another user's, so that no user reaches a limit
+}
 
 // round is what one round of load showed.
 type round struct {
@@ -42,13 +44,13 @@ func (r round) latency(quantile float64) float64 {
 }
 
 // load sends POST /auth over as many connections as asked, one request after the other on each.
-func load(ctx context.Context, addr string, connections int, length time.Duration) (round, error) {
+func (g *generator) load(ctx context.Context, addr string, connections int, length time.Duration) (round, error) {
 	var workers sync.WaitGroup
 	found := make([][]time.Duration, connections)
 	failures := make([]error, connections)
 	start := time.Now()
 	for i := range connections {
-		workers.Go(func() { found[i], failures[i] = work(ctx, addr, start.Add(length)) })
+		workers.Go(func() { found[i], failures[i] = g.work(ctx, addr, start.Add(length)) })
 	}
 	workers.Wait()
 	r := round{elapsed: time.Since(start), latencies: slices.Concat(found...)}
@@ -57,7 +59,7 @@ func load(ctx context.Context, addr string, connections int, length time.Duratio
 	return r, errors.Join(failures...)
 }
 
-func work(ctx context.Context, addr string, until time.Time) ([]time.Duration, error) {
+func (g *generator) work(ctx context.Context, addr string, until time.Time) ([]time.Duration, error) {
 	c, err := dial(ctx, addr)
 	if err != nil {
 		return nil, err
@@ -68,7 +70,7 @@ func work(ctx context.Context, addr string, until time.Time) ([]time.Duration, e
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if _, err := c.click(); err != nil {
+		if _, err := c.click(g.users.Add(1)); err != nil {
 			return nil, err
 		}
 		end := time.Now()
@@ -94,11 +96,11 @@ func dial(ctx context.Context, addr string) (*client, error) {
 	return &client{conn: conn, answers: bufio.NewReader(conn)}, nil
 }
 
-// click is a host user's click on Connect, as the host proxies it. It returns the answer's body.
-func (c *client) click() ([]byte, error) {
+// click is a user's click on Connect, as the host proxies it. It returns the answer's body.
+func (c *client) click(user int64) ([]byte, error) {
 	c.request.Reset()
 	fmt.Fprintf(&c.request, "POST /auth/bench HTTP/1.1\r\nHost: connect.example.com\r\nContent-Length: 0\r\n"+
-		"Blink-Auth-Proxysecret: %s\r\nBlink-Auth-Userid: user-%d\r\n\r\n", proxySecret, users.Add(1))
+		"Blink-Auth-Proxysecret: %s\r\nBlink-Auth-Userid: user-%d\r\n\r\n", proxySecret, user)
 	if err := c.conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		return nil, err
 	}

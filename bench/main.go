@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -48,7 +49,7 @@ func main() {
 
 func run(ctx context.Context, s servers, o options) (err error) {
 	if o.rounds < 1 || o.starts < 1 || o.connections < 1 {
-		return fmt.Errorf("-rounds, -starts and -connections must be at least 1")
+		return errors.New("-rounds, -starts and -connections must be at least 1")
 	}
 	if s.dir, err = os.MkdirTemp("", "linkgate-bench-"); err != nil {
 		return err

@@ -49,10 +49,11 @@ func measureClicks(ctx context.Context, s servers, o options, url string, client
 // of all is for warming up and is not counted.
 func interleave(ctx context.Context, o options, contestants [3]*process, client *redis.Client) ([3][]round, error) {
 	var rounds [3][]round
+	var g generator
 	for n := -1; n < o.rounds; n++ {
 		for k := range contestants {
 			i := (k + n + len(contestants)) % len(contestants)
-			r, err := one(ctx, o, contestants[i], client)
+			r, err := one(ctx, o, &g, contestants[i], client)
 			if err != nil {
 				return rounds, fmt.Errorf("measuring %s: %w", contestants[i].name, err)
 			}
@@ -67,7 +68,7 @@ func interleave(ctx context.Context, o options, contestants [3]*process, client 
 }
 
 // one measures one contestant once, on an empty Redis.
-func one(ctx context.Context, o options, p *process, client *redis.Client) (round, error) {
+func one(ctx context.Context, o options, g *generator, p *process, client *redis.Client) (round, error) {
 	if err := client.FlushAll(ctx).Err(); err != nil {
 		return round{}, fmt.Errorf("emptying Redis: %w", err)
 	}
@@ -75,7 +76,7 @@ func one(ctx context.Context, o options, p *process, client *redis.Client) (roun
 	if err != nil {
 		return round{}, err
 	}
-	r, err := load(ctx, p.addr, o.connections, o.length)
+	r, err := g.load(ctx, p.addr, o.connections, o.length)
 	if err != nil {
 		return round{}, err
 	}

@@ -62,7 +62,7 @@ func clickable(addr string) func(context.Context) error {
 			return err
 		}
 		defer c.conn.Close()
-		_, err = c.click()
+		_, err = c.click(0)
 		return err
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -57,7 +58,7 @@ func (s servers) startBare(ctx context.Context, redisURL string, v value) (*proc
 		return nil, err
 	}
 	command := exec.CommandContext(ctx, s.bare, "-addr", addr, "-redis", redisURL,
-		"-bytes", fmt.Sprint(v.bytes), "-life", v.life.String())
+		"-bytes", strconv.FormatInt(v.bytes, 10), "-life", v.life.String())
 	return start(ctx, "the bare handler", addr, command, clickable(addr))
 }
 
@@ -94,7 +95,7 @@ func valueOf(ctx context.Context, linkgate *process, client *redis.Client) (valu
 		return value{}, err
 	}
 	defer c.conn.Close()
-	body, err := c.click()
+	body, err := c.click(0)
 	if err != nil {
 		return value{}, err
 	}
