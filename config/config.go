@@ -72,7 +72,7 @@ func Load(src Source) (Config, error) {
 	var inFile []Mistake
 	c.Connections, inFile = readConnections(c.ConnectionsFile, vars)
 	mistakes = append(mistakes, inFile...)
-	c.Warnings = vars.nearMisses()
+	c.Warnings = append(vars.nearMisses(), vars.placeholders()...)
 	if len(mistakes) > 0 {
 		return c, &Error{Mistakes: mistakes}
 	}

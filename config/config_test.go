@@ -181,7 +181,7 @@ func TestEnvironmentMistakes(t *testing.T) {
 		{name: "missing file", env: map[string]string{"HOST_API_KEY": "-", "HOST_API_KEY_FILE": "f"}, want: []string{"there is no file f"}},
 		{name: "forbidden file", env: map[string]string{"HOST_API_KEY": "", "HOST_API_KEY_FILE": "f"},
 			files: map[string]string{"f": "forbidden"}, want: []string{"Linkgate is not allowed to read the file f"}},
-		{name: "missing connections file", env: map[string]string{"CONNECTIONS_FILE": "other.yaml"}, want: []string{"other.yaml: there is no file other.yaml"}},
+		{name: "missing connections file", env: map[string]string{"CONNECTIONS_FILE": "other.yaml"}, want: []string{"other.yaml: there is no such file"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -196,6 +196,7 @@ func TestWarnings(t *testing.T) {
 	got, err := Load(source(map[string]string{
 		"HOST_PROXY_SECRETS": "hunter2", "LINKGATE_PUBLIC_URL": "x", "PUBLIC_URL_FILE": "x", "public_url": "x", "DATABSE_URL": "x",
 		"HOSTNAME": "x", "HOME": "/root", "PATH": "/bin", "REDIS_URL_FILE": "", "CLIENT_SECRET_FILE": "", "LOGNAME": "me", "HOST": "x", "ADDRESS": "x",
+		"HOST_API_KEY": "replace-me-with-the-api-key", "UNUSED": "replace-me",
 	}, nil))
 	if err != nil {
 		t.Fatal(err)
@@ -206,6 +207,7 @@ func TestWarnings(t *testing.T) {
 		"LINKGATE_PUBLIC_URL is no variable of Linkgate's and has no effect: Did you mean PUBLIC_URL?",
 		"PUBLIC_URL_FILE has no effect: only secrets are read from files: Set PUBLIC_URL itself.",
 		"public_url is no variable of Linkgate's and has no effect: Did you mean PUBLIC_URL?",
+		"HOST_API_KEY still has the value of .env.example: Replace it by your own: everybody knows that one.",
 	}
 	var lines []string
 	for _, w := range got.Warnings {

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"reflect"
 	"regexp"
 	"slices"
@@ -23,10 +24,11 @@ const maxFile = 256 << 10
 // readConnections reads the connections file. Connections with mistakes are left out.
 func readConnections(path string, vars *variables) ([]provider.Connection, []Mistake) {
 	content, err := vars.source.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, []Mistake{{File: path, Text: "there is no such file", Remedy: "Copy connections.example.yaml and fill it in, or set CONNECTIONS_FILE to where yours is."}}
+	}
 	if err != nil {
-		m := unreadable(Mistake{File: path}, path, err)
-		m.Remedy += " CONNECTIONS_FILE says where it is; connections.example.yaml shows how to write it."
-		return nil, []Mistake{*m}
+		return nil, []Mistake{*unreadable(Mistake{File: path}, path, err)}
 	}
 	d := newDecoder(path, vars)
 	connections := d.connections(content)

@@ -35,6 +35,24 @@ func (v *variables) nearMisses() []Mistake {
 	return warnings
 }
 
+// placeholder is how the values in .env.example begin.
+const placeholder = "replace-me"
+
+// placeholders warns of variables that are in use and still have the example's value.
+func (v *variables) placeholders() []Mistake {
+	var warnings []Mistake
+	for _, name := range slices.Sorted(maps.Keys(v.used)) {
+		if strings.HasPrefix(v.source.Environ[name], placeholder) {
+			warnings = append(warnings, Mistake{
+				Variable: name,
+				Text:     name + " still has the value of .env.example",
+				Remedy:   "Replace it by your own: everybody knows that one.",
+			})
+		}
+	}
+	return warnings
+}
+
 // meantVariable finds the known variable that name probably stands for.
 func meantVariable(name string) (string, bool) {
 	known := variableNames()
