@@ -69,12 +69,7 @@ func isSubject(s string) bool {
 func (d document) name(paths ...string) string {
 	for _, path := range paths {
 		text, _ := d.at(path).(string)
-		text = strings.Map(func(r rune) rune {
-			if !unicode.IsGraphic(r) { // control and format characters, such as those that turn text around
-				return -1
-			}
-			return r
-		}, text)
+		text = strings.Map(visible, text)
 		text = strings.Join(strings.Fields(text), " ")
 		if runes := []rune(text); len(runes) > maxName {
 			text = strings.TrimSpace(string(runes[:maxName]))
@@ -84,4 +79,17 @@ func (d document) name(paths ...string) string {
 		}
 	}
 	return ""
+}
+
+// visible drops what has no shape of its own, such as the characters that turn the rest of a line
+// around. The two joiners stay: names in Persian and Hindi need them.
+func visible(r rune) rune {
+	const nonJoiner, joiner = '\u200c', '\u200d'
+	switch {
+	case unicode.IsSpace(r):
+		return ' '
+	case unicode.IsGraphic(r), r == nonJoiner, r == joiner:
+		return r
+	}
+	return -1
 }

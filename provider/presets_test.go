@@ -1,0 +1,66 @@
+package provider
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"linkgate/secret"
+)
+
+func TestPresets(t *testing.T) {
+	if diff := cmp.Diff([]string{"github", "gitlab", "google", "microsoft", "slack"}, Presets()); diff != "" {
+		t.Errorf("presets (-want +got):\n%s", diff)
+	}
+	for _, name := range Presets() {
+		c, ok := Preset(name)
+		if !ok || c.Provider != name || c.Name == "" {
+			t.Errorf("%s: got %v, provider %q, name %q", name, ok, c.Provider, c.Name)
+		}
+		if c.AuthID != "" || c.ClientID != "" || !c.ClientSecret.IsZero() {
+			t.Errorf("%s: has what only a connection can know", name)
+		}
+		if c.AuthStyle == "" {
+			t.Errorf("%s: leaves the auth style to the default; say what the service wants", name)
+		}
+		c.ClientID, c.ClientSecret = "id", secret.New("secret")
+		if _, err := New(c, Deps{}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestPresetUnknown(t *testing.T) {
+	for _, name := range []string{"", "oauth2", "oidc", "GitHub", "github.yaml", "../presets/github", "./github", "x/../github", "github\x00"} {
+		if c, ok := Preset(name); ok {
+			t.Errorf("Preset(%q): got %q", name, c.Name)
+		}
+	}
+}
+
+func TestPresetIsACopy(t *testing.T) {
+	want, _ := Preset("google")
+	got, _ := Preset("google")
+	got.AuthorizeParams["prompt"] = "none"
+	got.Scopes[0] = "changed"
+	again, _ := Preset("google")
+	if diff := cmp.Diff(want, again, byReveal); diff != "" {
+		t.Errorf("a preset changed (-want +got):\n%s", diff)
+	}
+}
+
+func TestCloneSharesNothing(t *testing.T) {
+	c := Connection{Scopes: []string{"a"}, AuthorizeParams: map[string]string{"a": "b"}, TokenParams: map[string]string{"a": "b"}}
+	clone := c.Clone()
+	clone.Scopes[0], clone.AuthorizeParams["a"], clone.TokenParams["a"] = "x", "x", "x"
+	want := Connection{Scopes: []string{"a"}, AuthorizeParams: map[string]string{"a": "b"}, TokenParams: map[string]string{"a": "b"}}
+	if diff := cmp.Diff(want, c, byReveal); diff != "" {
+		t.Errorf("the original changed (-want +got):\n%s", diff)
+	}
+}
+
+func TestProtocols(t *testing.T) {
+	if diff := cmp.Diff([]string{"oauth2", "oidc"}, Protocols()); diff != "" {
+		t.Errorf("protocols (-want +got):\n%s", diff)
+	}
+}
