@@ -24,11 +24,16 @@ type process struct {
 	startup time.Duration // from its start to its first good answer
 }
 
-// start starts a server and waits until ready says that it answers at addr.
-func start(ctx context.Context, name, addr string, command *exec.Cmd, ready func(context.Context) error) (*process, error) {
+// start starts a server and waits until ready says that it answers at addr. Its log
+// goes to a file in dir.
+func start(ctx context.Context, dir, name, addr string, command *exec.Cmd, ready func(context.Context) error) (*process, error) {
 	p := &process{name: name, addr: addr, command: command}
-	var said strings.Builder
-	command.Stderr = &said
+	log, err := os.CreateTemp(dir, "log-")
+	if err != nil {
+		return nil, fmt.Errorf("starting %s: %w", name, err)
+	}
+	defer log.Close()
+	command.Stderr = log
 	began := time.Now()
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
@@ -42,7 +47,8 @@ func start(ctx context.Context, name, addr string, command *exec.Cmd, ready func
 		}
 		if ctx.Err() != nil || time.Now().After(deadline) {
 			p.stop()
-			return nil, fmt.Errorf("starting %s: %w\n%s", name, err, said.String())
+			said, _ := os.ReadFile(log.Name()) // better no log than another error
+			return nil, fmt.Errorf("starting %s: %w\n%s", name, err, said)
 		}
 		time.Sleep(500 * time.Microsecond)
 	}

@@ -49,7 +49,7 @@ func (s servers) startLinkgate(ctx context.Context, redisURL string) (*process, 
 		"HOST_API_KEY=benchmark", "HOST_PROXY_SECRET=" + proxySecret, "HOST_API_URL=https://host.example.com",
 		"CONNECTIONS_FILE=" + config, "DATA_DIR=" + filepath.Join(s.dir, "data"), "REDIS_URL=" + redisURL,
 	}
-	return start(ctx, "Linkgate", addr, command, clickable(addr))
+	return start(ctx, s.dir, "Linkgate", addr, command, clickable(addr))
 }
 
 func (s servers) startBare(ctx context.Context, redisURL string, v value) (*process, error) {
@@ -59,7 +59,7 @@ func (s servers) startBare(ctx context.Context, redisURL string, v value) (*proc
 	}
 	command := exec.CommandContext(ctx, s.bare, "-addr", addr, "-redis", redisURL,
 		"-bytes", strconv.FormatInt(v.bytes, 10), "-life", v.life.String())
-	return start(ctx, "the bare handler", addr, command, clickable(addr))
+	return start(ctx, s.dir, "the bare handler", addr, command, clickable(addr))
 }
 
 // startRedis starts a redis-server that keeps nothing on disk.
@@ -75,7 +75,7 @@ func (s servers) startRedis(ctx context.Context) (*process, *redis.Client, error
 	command := exec.CommandContext(ctx, "redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", s.dir,
 		"--save", "", "--appendonly", "no")
 	client := redis.NewClient(&redis.Options{Addr: addr})
-	p, err := start(ctx, "redis-server", addr, command, func(ctx context.Context) error { return client.Ping(ctx).Err() })
+	p, err := start(ctx, s.dir, "redis-server", addr, command, func(ctx context.Context) error { return client.Ping(ctx).Err() })
 	return p, client, err
 }
 
