@@ -81,7 +81,7 @@ func (b *Box) pause() time.Duration {
 func (b *Box) logOutage(outage bool, err error) bool {
 	switch {
 	case err != nil && !outage:
-		b.Log.Error("the outbox waits for the database", "err", err)
+		b.Log.Error("the outbox waits for the database", "error", err)
 	case err == nil && outage:
 		b.Log.Info("the outbox has the database back")
 	}
@@ -142,7 +142,7 @@ func (b *Box) attempt(ctx context.Context, l lease) error {
 		"account", l.message.AccountID, "attempt", l.message.Attempts)
 	logOutcome(log, outcome, next)
 	if err != nil {
-		log.Warn("the outcome was not saved: the message will be tried again", "err", err)
+		log.Warn("the outcome was not saved: the message will be tried again", "error", err)
 	}
 	return outcome
 }
@@ -152,9 +152,9 @@ func logOutcome(log *slog.Logger, outcome error, next time.Time) {
 	case outcome == nil:
 		log.Debug("message done")
 	case isDead(outcome):
-		log.Error("message given up: a dead letter", "err", outcome)
+		log.Error("message given up: a dead letter", "error", outcome)
 	default:
-		log.Warn("message failed", "err", outcome, "next", next)
+		log.Warn("message failed", "error", outcome, "next", next)
 	}
 }
 
@@ -168,7 +168,7 @@ func (b *Box) handle(ctx context.Context, m Message) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = panicError(r)
-			b.Log.Error("a handler panicked", "message", m.ID, "kind", m.Kind, "err", err, "stack", string(debug.Stack()))
+			b.Log.Error("a handler panicked", "message", m.ID, "kind", m.Kind, "error", err, "stack", string(debug.Stack()))
 		}
 	}()
 	return handler(ctx, m)

@@ -1,0 +1,123 @@
+package linkedaccount
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"linkgate/outbox"
+)
+
+// HostRefused ends a linking that the host turned down: status refused and one Revoke message,
+// whose id it returns. When the host has a record from an earlier linking, that is to be deleted
+// too. An account that is not linking stays as it is; revokeID is that of a pending Revoke.
+func (s *Store) HostRefused(ctx context.Context, id string) (revokeID string, err error) {
+	err = s.change(ctx, id, func(tx *sql.Tx, r record) error {
+		if r.Status != Linking {
+			revokeID, err = outbox.Pending(ctx, tx, id, Revoke)
+			return err
+		}
+		if revokeID, err = outbox.Add(ctx, tx, outbox.Message{Kind: Revoke, AccountID: id}); err != nil {
+			return err
+		}
+		r.Status = Refused
+		if r.HostID == "" {
+			r.hostDeletedAt = s.now()
+		} else if _, err := outbox.Add(ctx, tx, outbox.Message{Kind: HostDelete, AccountID: id}); err != nil {
+			return err
+		}
+		_, err := s.update(ctx, tx, r)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("recording the host's refusal: %w", err)
+	}
+	return revokeID, nil
+}
+
+// Unlink begins a disconnect: status unlinking, a pending HostAdd dropped, one HostDelete and one
+// Revoke message, whose ids it returns. For an account already unlinking, or refused, it returns
+// the ids of what is still pending ("" for what is done); for one unlinked, none. Parallel calls
+// queue once.
+func (s *Store) Unlink(ctx context.Context, id string) (hostDeleteID, revokeID string, err error) {
+	err = s.change(ctx, id, func(tx *sql.Tx, r record) error {
+		if !r.live() {
+			hostDeleteID, revokeID, err = pending(ctx, tx, id)
+			return err
+		}
+		r.Status = Unlinking
+		if _, err := s.update(ctx, tx, r); err != nil {
+			return err
+		}
+		if hostDeleteID, err = replace(ctx, tx, id, HostDelete); err != nil {
+			return err
+		}
+		revokeID, err = outbox.Add(ctx, tx, outbox.Message{Kind: Revoke, AccountID: id})
+		return err
+	})
+	if err != nil {
+		return "", "", fmt.Errorf("unlinking: %w", err)
+	}
+	return hostDeleteID, revokeID, nil
+}
+
+func pending(ctx context.Context, tx *sql.Tx, id string) (hostDeleteID, revokeID string, err error) {
+	if hostDeleteID, err = outbox.Pending(ctx, tx, id, HostDelete); err != nil {
+		return "", "", err
+	}
+	revokeID, err = outbox.Pending(ctx, tx, id, Revoke)
+	return hostDeleteID, revokeID, err
+}
+
+// HostDeleted records that the host has deleted its record; Revoked that the service has revoked
+// the credential or can't. When both have happened the credential is wiped and the account is
+// unlinked; a refused account is deleted altogether. Both may be called again, and change nothing
+// about an account that has been linked again meanwhile.
+func (s *Store) HostDeleted(ctx context.Context, id string) error {
+	return s.takenBack(ctx, id, func(r *record) {
+		if r.hostDeletedAt.IsZero() {
+			r.hostDeletedAt = s.now()
+		}
+	})
+}
+
+// Revoked: see HostDeleted.
+func (s *Store) Revoked(ctx context.Context, id string) error {
+	return s.takenBack(ctx, id, func(r *record) {
+		if r.revokedAt.IsZero() {
+			r.revokedAt = s.now()
+		}
+	})
+}
+
+func (s *Store) takenBack(ctx context.Context, id string, mark func(*record)) error {
+	err := s.change(ctx, id, func(tx *sql.Tx, r record) error {
+		if r.live() || r.Status == Unlinked {
+			return nil
+		}
+		mark(&r)
+		return s.settle(ctx, tx, r)
+	})
+	if err != nil && !errors.Is(err, ErrNotFound) { // not found: it was refused, and is deleted
+		return fmt.Errorf("recording what is taken back: %w", err)
+	}
+	return nil
+}
+
+// settle writes an account that is being taken back, and ends it when nothing is left to do.
+func (s *Store) settle(ctx context.Context, tx *sql.Tx, r record) error {
+	done := !r.hostDeletedAt.IsZero() && !r.revokedAt.IsZero()
+	switch {
+	case done && r.Status == Refused:
+		if _, err := tx.ExecContext(ctx, "DELETE FROM linked_accounts WHERE id = $1", r.ID); err != nil {
+			return fmt.Errorf("deleting account: %w", err)
+		}
+		return nil
+	case done && r.Status == Unlinking:
+		r.Status = Unlinked
+		r.sealed = nil
+	}
+	_, err := s.update(ctx, tx, r)
+	return err
+}
