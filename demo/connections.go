@@ -1,5 +1,11 @@
 package demo
 
+import (
+	"fmt"
+
+	"linkgate/secret"
+)
+
 // The auth ids of the two connections that Connections configures.
 const (
 	NotesOIDC   = "notes"        // provider oidc
@@ -8,8 +14,42 @@ const (
 
 // Clients makes the OAuth clients of both connections, with random secrets and the redirect URIs
 // {linkgateURL}/callback/{auth_id}.
-func Clients(linkgateURL string) []Client { panic("unwritten") }
+func Clients(linkgateURL string) []Client {
+	var clients []Client
+	for _, authID := range []string{NotesOIDC, NotesOAuth2} {
+		clients = append(clients, Client{
+			ID:           "linkgate-" + authID,
+			Secret:       secret.New(random()),
+			RedirectURIs: []string{linkgateURL + "/callback/" + authID},
+		})
+	}
+	return clients
+}
 
 // Connections is the text of a connections.yaml with both connections to the service at issuer.
 // It holds the client secrets in the clear.
-func Connections(issuer string, clients []Client) string { panic("unwritten") }
+func Connections(issuer string, clients []Client) string {
+	oidc, oauth2 := clients[0], clients[1]
+	return fmt.Sprintf(`connections:
+  - auth_id: %[1]s
+    provider: oidc
+    name: Acme Notes
+    issuer: %[3]s
+    client_id: %[4]s
+    client_secret: %[5]s
+    scopes: [openid, profile, offline_access, notes.read]
+  - auth_id: %[2]s
+    provider: oauth2
+    name: Acme Notes (plain OAuth 2)
+    authorize_url: %[3]s/oauth/authorize
+    token_url: %[3]s/oauth/token
+    revoke_url: %[3]s/oauth/revoke
+    client_id: %[6]s
+    client_secret: %[7]s
+    scopes: [offline_access, notes.read]
+    identity:
+      url: %[3]s/api/me
+      id: account.id
+      name: account.display_name
+`, NotesOIDC, NotesOAuth2, issuer, oidc.ID, oidc.Secret.Reveal(), oauth2.ID, oauth2.Secret.Reveal())
+}

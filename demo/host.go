@@ -1,9 +1,14 @@
 package demo
 
 import (
-	"context"
 	"io"
+	"log"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"linkgate/secret"
@@ -56,68 +61,156 @@ type Account struct {
 	RefreshToken      string
 }
 
-// Host is a simulated host platform, an http.Handler for three callers: its users' browsers get
-// the page at / and the proxy at /connector/{service_id}/, Linkgate gets the API at /v2/.
-// Host users are told apart by a cookie; without one it is the first of HostOptions.Users.
-type Host struct{}
+// Host is a simulated host platform, "Staffroom". It is an http.Handler for three callers: its
+// users' browsers get the page at / and the proxy at /connector/{service_id}/, Linkgate gets the
+// API at /v2/. Host users are told apart by a cookie; without one it is the first of
+// HostOptions.Users.
+type Host struct {
+	apiKey, proxySecret secret.Text
+	apps                []App
+	stage               stage
+	proxy               *httputil.ReverseProxy
+	site                http.Handler // what browsers get: page and proxy
+
+	mu       sync.Mutex
+	linkgate string
+	users    []User
+	accounts []Account        // oldest first
+	added    map[string]added // by user id and Idempotency-Key
+}
 
 // NewHost makes a host without any linked accounts.
-func NewHost(o HostOptions) *Host { panic("unwritten") }
+func NewHost(o HostOptions) *Host {
+	if o.APIKey.IsZero() {
+		o.APIKey = randomSecret()
+	}
+	if o.ProxySecret.IsZero() {
+		o.ProxySecret = randomSecret()
+	}
+	if len(o.Users) == 0 {
+		o.Users = demoUsers()
+	}
+	if len(o.Apps) == 0 {
+		o.Apps = demoApps()
+	}
+	h := &Host{
+		apiKey: o.APIKey, proxySecret: o.ProxySecret, apps: o.Apps, users: slices.Clone(o.Users), added: map[string]added{},
+	}
+	h.stage.errorBody = hostError
+	h.proxy = &httputil.ReverseProxy{
+		Rewrite:      h.rewrite,
+		ErrorHandler: linkgateIsDown,
+		ErrorLog:     log.New(io.Discard, "", 0), // the answer says it
+	}
+	h.site = http.NewCrossOriginProtection().Handler(h.newSite())
+	h.SetLinkgate(o.LinkgateURL)
+	return h
+}
+
+func demoUsers() []User {
+	return []User{
+		{ID: "u_ada", Name: "Ada Lovelace"},
+		{ID: "u_grace", Name: "Grace Hopper"},
+		{ID: "u_fatima", Name: "فاطمة الفهرية"},
+	}
+}
+
+func demoApps() []App {
+	return []App{
+		{ServiceID: "acme", AuthID: NotesOIDC, Name: "Acme Notes", Description: "Your notes, next to your shifts. Signs in with OpenID Connect."},
+		{ServiceID: "acme", AuthID: NotesOAuth2, Name: "Acme Notes Classic", Description: "The same notes by plain OAuth 2."},
+	}
+}
 
 // ServeHTTP serves page, proxy and API.
-func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) { panic("unwritten") }
+func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/v2/") {
+		h.api(w, r)
+		return
+	}
+	h.site.ServeHTTP(w, r)
+}
 
 // SetLinkgate tells where Linkgate is: the proxy forwards to it, and the page trusts messages
 // from its origin.
-func (h *Host) SetLinkgate(url string) { panic("unwritten") }
+func (h *Host) SetLinkgate(url string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.linkgate = strings.TrimRight(url, "/")
+}
+
+func (h *Host) linkgateURL() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.linkgate
+}
+
+// linkgateOrigin is the origin that the page trusts.
+func (h *Host) linkgateOrigin() string {
+	u, err := url.Parse(h.linkgateURL())
+	if err != nil {
+		return ""
+	}
+	return origin(u)
+}
 
 // APIKey is what Linkgate must present at /v2/ (HOST_API_KEY).
-func (h *Host) APIKey() secret.Text { panic("unwritten") }
+func (h *Host) APIKey() secret.Text { return h.apiKey }
 
 // ProxySecret is what the proxy presents to Linkgate (HOST_PROXY_SECRET).
-func (h *Host) ProxySecret() secret.Text { panic("unwritten") }
+func (h *Host) ProxySecret() secret.Text { return h.proxySecret }
 
 // Users lists the host's users, the signed-in one by default first.
-func (h *Host) Users() []User { panic("unwritten") }
-
-// Proxy forwards a request as the proxy does for a click of userID, without a browser. path is
-// escaped and begins with a slash: "/auth/notes".
-func (h *Host) Proxy(ctx context.Context, userID, method, path string, body io.Reader) (*http.Response, error) {
-	panic("unwritten")
+func (h *Host) Users() []User {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.users)
 }
 
-// Connect clicks Connect for userID and returns the authorization_url. An answer other than 200
-// is a *StatusError.
-func (h *Host) Connect(ctx context.Context, userID, authID string) (authorizationURL string, err error) {
-	panic("unwritten")
+// AddUser makes the host know another user.
+func (h *Host) AddUser(u User) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.users = append(h.users, u)
 }
 
-// Finish relays a finish token for userID, as the page does in finish mode.
-func (h *Host) Finish(ctx context.Context, userID, authID, token string) error { panic("unwritten") }
-
-// Disconnect clicks Disconnect for userID; an answer other than 200 is a *StatusError.
-func (h *Host) Disconnect(ctx context.Context, userID, linkedAccountID string) error {
-	panic("unwritten")
+// knownUser finds a user by id.
+func (h *Host) knownUser(id string) (User, bool) {
+	users := h.Users()
+	i := slices.IndexFunc(users, func(u User) bool { return u.ID == id })
+	if i < 0 {
+		return User{}, false
+	}
+	return users[i], true
 }
-
-// StatusError is an answer of Linkgate's that was not 200.
-type StatusError struct {
-	Status int
-	Header http.Header
-	Body   string // the first KiB
-}
-
-func (e *StatusError) Error() string { panic("unwritten") }
 
 // Accounts lists a user's linked accounts, oldest first.
-func (h *Host) Accounts(userID string) []Account { panic("unwritten") }
+func (h *Host) Accounts(userID string) []Account {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var own []Account
+	for _, a := range h.accounts {
+		if a.UserID == userID {
+			own = append(own, a)
+		}
+	}
+	return own
+}
 
 // Put adds an account behind the API's back, such as one from before Linkgate. An empty ID gets
 // a new one; it returns the account as stored.
-func (h *Host) Put(a Account) Account { panic("unwritten") }
+func (h *Host) Put(a Account) Account {
+	if a.ID == "" {
+		a.ID = "la_" + random()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.accounts = append(h.accounts, a)
+	return a
+}
 
 // Calls counts the API requests for op that arrived with the right API key, faulty ones included.
-func (h *Host) Calls(op string) int { panic("unwritten") }
+func (h *Host) Calls(op string) int { return h.stage.count(op) }
 
 // Play directs the API from now on; the zero Script ends it.
-func (h *Host) Play(s Script) { panic("unwritten") }
+func (h *Host) Play(s Script) { h.stage.play(s) }

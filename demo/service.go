@@ -1,9 +1,20 @@
 package demo
 
 import (
+	"cmp"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"fmt"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
+
+	"github.com/ory/fosite"
+	"github.com/ory/fosite/compose"
+	"github.com/ory/fosite/handler/openid"
 
 	"linkgate/secret"
 )
@@ -23,15 +34,12 @@ const (
 // Password is the password of every user of the simulated service. Its sign-in page shows it.
 const Password = "open-sesame"
 
-// Scopes of the simulated service.
-const ScopeNotesRead = "notes.read"
-
 // ServiceOptions configures a Service.
 type ServiceOptions struct {
 	Issuer               string        // its address, without a trailing slash
 	Clients              []Client      // more may be added with Register
 	Users                []ServiceUser // empty: ada, grace and linus
-	AccessTokenLifetime  time.Duration // zero: an hour
+	AccessTokenLifetime  time.Duration // zero: an hour; counted in whole seconds, as all three
 	RefreshTokenLifetime time.Duration // zero: thirty days
 	CodeLifetime         time.Duration // zero: a minute
 }
@@ -39,6 +47,7 @@ type ServiceOptions struct {
 // Client is a registered OAuth client.
 type Client struct {
 	ID           string
+	Name         string // on the consent page; empty: the id
 	Secret       secret.Text
 	RedirectURIs []string
 	Scopes       []string // it may ask for; empty: all of them
@@ -55,58 +64,166 @@ type ServiceUser struct {
 // Service is "Acme Notes": an OAuth 2.0 and OpenID Connect server with a sign-in and a consent
 // page. PKCE with S256 is enforced, refresh tokens rotate and their reuse ends the grant, every
 // authorization response has iss (RFC 9207).
-type Service struct{}
+type Service struct {
+	options ServiceOptions
+	config  *fosite.Config
+	oauth   fosite.OAuth2Provider
+	store   *store
+	keys    signingKeys
+	routes  http.Handler
+	stage   stage
+	ledger  ledger
+
+	// exchange makes the token endpoint one at a time: fosite looks at a code or refresh token
+	// and uses it up in two steps, and a second request must not come in between.
+	exchange sync.Mutex
+
+	mu             sync.Mutex
+	signedIn       map[string]ServiceUser // by session cookie
+	names          map[string]string      // of clients, by id
+	tamperIDToken  func(*IDToken)
+	tamperRedirect func(url.Values)
+}
 
 // NewService makes a service with a new signing key and nothing issued.
-func NewService(o ServiceOptions) *Service { panic("unwritten") }
+func NewService(o ServiceOptions) *Service {
+	if len(o.Users) == 0 {
+		o.Users = []ServiceUser{
+			{Username: "ada", Subject: "acct_1815", Name: "Ada Lovelace"},
+			{Username: "grace", Subject: "acct_1906", Name: "Grace Hopper"},
+			{Username: "linus", Subject: "acct_1969", Name: "Linus Torvalds"},
+		}
+	}
+	s := &Service{
+		options:  o,
+		keys:     newSigningKeys(),
+		store:    newStore(),
+		signedIn: map[string]ServiceUser{},
+		names:    map[string]string{},
+	}
+	s.stage.errorBody, s.stage.note = oauthError, s.note
+	s.config = fositeConfig(o)
+	s.oauth = composeOAuth(s.config, s.store, s.keys)
+	s.routes = s.newRoutes()
+	s.Register(o.Clients...)
+	return s
+}
+
+// oauthError is how RFC 6749 §5.2 words an error.
+func oauthError(status int) string {
+	if status >= http.StatusInternalServerError {
+		return `{"error":"temporarily_unavailable","error_description":"by the script"}`
+	}
+	return `{"error":"invalid_request","error_description":"by the script"}`
+}
+
+func fositeConfig(o ServiceOptions) *fosite.Config {
+	global := make([]byte, 32)
+	_, _ = rand.Read(global) // never fails
+	return &fosite.Config{
+		GlobalSecret:          global,
+		IDTokenIssuer:         o.Issuer,
+		AccessTokenLifespan:   cmp.Or(o.AccessTokenLifetime, time.Hour),
+		RefreshTokenLifespan:  cmp.Or(o.RefreshTokenLifetime, 30*24*time.Hour),
+		AuthorizeCodeLifespan: cmp.Or(o.CodeLifetime, time.Minute),
+		EnforcePKCE:           true,
+		ScopeStrategy:         fosite.ExactScopeStrategy,
+		AllowedPromptValues:   []string{"none", "consent"},
+		ClientSecretsHasher:   secretHasher{},
+	}
+}
+
+func composeOAuth(config *fosite.Config, s *store, keys signingKeys) fosite.OAuth2Provider {
+	key := func(context.Context) (any, error) { return keys.true, nil }
+	return compose.Compose(config, s,
+		&compose.CommonStrategy{
+			CoreStrategy:               compose.NewOAuth2HMACStrategy(config),
+			OpenIDConnectTokenStrategy: compose.NewOpenIDConnectStrategy(key, config),
+		},
+		compose.OAuth2AuthorizeExplicitFactory,
+		compose.OAuth2RefreshTokenGrantFactory,
+		compose.OpenIDConnectExplicitFactory,
+		compose.OpenIDConnectRefreshFactory,
+		compose.OAuth2TokenIntrospectionFactory,
+		compose.OAuth2TokenRevocationFactory,
+		compose.OAuth2PKCEFactory,
+	)
+}
+
+// signingKeys are the key of the JWKS, and one that nobody knows.
+type signingKeys struct {
+	true, foreign *ecdsa.PrivateKey
+	id            string
+}
+
+func newSigningKeys() signingKeys {
+	return signingKeys{true: newKey(), foreign: newKey(), id: random()}
+}
+
+func newKey() *ecdsa.PrivateKey {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(fmt.Errorf("generating an ES256 key: %w", err)) // no entropy: nothing can work
+	}
+	return key
+}
 
 // ServeHTTP serves discovery, the OAuth endpoints, the pages and the API.
-func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { panic("unwritten") }
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.routes.ServeHTTP(w, r) }
 
 // Register adds clients, or replaces those with the same id.
-func (s *Service) Register(clients ...Client) { panic("unwritten") }
+func (s *Service) Register(clients ...Client) {
+	for _, c := range clients {
+		s.ledger.add(c.Secret.Reveal())
+		s.store.register(fositeClient(c))
+		s.mu.Lock()
+		s.names[c.ID] = cmp.Or(c.Name, c.ID)
+		s.mu.Unlock()
+	}
+}
+
+func fositeClient(c Client) fosite.Client {
+	if len(c.Scopes) == 0 {
+		c.Scopes = scopes()
+	}
+	plain := &fosite.DefaultClient{
+		ID:            c.ID,
+		Secret:        hashSecret([]byte(c.Secret.Reveal())),
+		RedirectURIs:  c.RedirectURIs,
+		GrantTypes:    fosite.Arguments{"authorization_code", "refresh_token"},
+		ResponseTypes: fosite.Arguments{"code"},
+		Scopes:        c.Scopes,
+	}
+	if c.AuthMethod == "" {
+		return plain
+	}
+	return &fosite.DefaultOpenIDConnectClient{DefaultClient: plain, TokenEndpointAuthMethod: c.AuthMethod}
+}
 
 // Play directs the service from now on; the zero Script ends it.
-func (s *Service) Play(script Script) { panic("unwritten") }
+func (s *Service) Play(script Script) { s.stage.play(script) }
 
 // Requests counts the requests for op that arrived, faulty ones included.
-func (s *Service) Requests(op string) int { panic("unwritten") }
+func (s *Service) Requests(op string) int { return s.stage.count(op) }
 
 // CodeUses counts the token requests that carried code, faulty ones included.
-func (s *Service) CodeUses(code string) int { panic("unwritten") }
+func (s *Service) CodeUses(code string) int { return s.ledger.uses(code) }
 
 // Codes lists the authorization codes issued, oldest first.
-func (s *Service) Codes() []string { panic("unwritten") }
+func (s *Service) Codes() []string { return s.ledger.codes() }
 
 // Active tells whether an access or refresh token is good now.
-func (s *Service) Active(token string) bool { panic("unwritten") }
+func (s *Service) Active(token string) bool {
+	_, _, err := s.oauth.IntrospectToken(context.Background(), token, fosite.AccessToken, new(openid.DefaultSession))
+	return err == nil
+}
 
 // ActiveTokens counts the access and refresh tokens of a subject that are good now.
-func (s *Service) ActiveTokens(subject string) int { panic("unwritten") }
+func (s *Service) ActiveTokens(subject string) int { return s.store.active(subject, time.Now()) }
 
 // Secrets lists every secret that exists because of this service, for the canary test: client
 // secrets, codes and tokens issued, PKCE verifiers, states and nonces received.
-func (s *Service) Secrets() []string { panic("unwritten") }
+func (s *Service) Secrets() []string { return s.ledger.all() }
 
-// TamperIDToken has f spoil every ID token from now on; nil ends it.
-func (s *Service) TamperIDToken(f func(*IDToken)) { panic("unwritten") }
-
-// TamperRedirect has f change the parameters of every authorization response from now on, errors
-// included: remove iss, alter state. nil ends it.
-func (s *Service) TamperRedirect(f func(url.Values)) { panic("unwritten") }
-
-// IDToken is an ID token on its way out. It is signed after tampering, with the header's alg
-// left at what the key can do.
-type IDToken struct {
-	Claims     map[string]any
-	Unsigned   bool // alg none and no signature
-	ForeignKey bool // signed with a key that the JWKS does not have, under the true key's id
-}
-
-// WrongNonce, WrongIssuer, WrongAudience, Expired, AlgNone and ForeignKey are for TamperIDToken.
-func WrongNonce(t *IDToken)    { panic("unwritten") }
-func WrongIssuer(t *IDToken)   { panic("unwritten") }
-func WrongAudience(t *IDToken) { panic("unwritten") }
-func Expired(t *IDToken)       { panic("unwritten") }
-func AlgNone(t *IDToken)       { panic("unwritten") }
-func ForeignKey(t *IDToken)    { panic("unwritten") }
+// Users lists the service's users.
+func (s *Service) Users() []ServiceUser { return append([]ServiceUser(nil), s.options.Users...) }
