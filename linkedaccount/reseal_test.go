@@ -34,7 +34,7 @@ func TestReseal(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
 		before, both, disabled := rotated(t)
 		s.Keyring = before
-		const stale = 205 // three batches
+		const stale = 105 // two batches
 		var accounts []linkedaccount.Account
 		for i := range stale {
 			a, _ := link(t, s, grant(fmt.Sprint("octocat", i), "1"))
