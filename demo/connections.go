@@ -1,10 +1,6 @@
 package demo
 
-import (
-	"fmt"
-
-	"linkgate/secret"
-)
+import "fmt"
 
 // The auth ids of the two connections that Connections configures.
 const (
@@ -13,20 +9,22 @@ const (
 )
 
 // Clients makes the OAuth clients of both connections, with random secrets and the redirect URIs
-// {linkgateURL}/callback/{auth_id}.
+// {linkgateURL}/callback/{auth_id}. Their ids are "linkgate-" and the auth id.
 func Clients(linkgateURL string) []Client {
 	var clients []Client
 	for _, authID := range []string{NotesOIDC, NotesOAuth2} {
 		clients = append(clients, Client{
 			ID:           "linkgate-" + authID,
-			Secret:       secret.New(random()),
+			Name:         "Staffroom",
+			Secret:       randomSecret(),
 			RedirectURIs: []string{linkgateURL + "/callback/" + authID},
 		})
 	}
 	return clients
 }
 
-// Connections is the text of a connections.yaml with both connections to the service at issuer.
+// Connections is the text of a connections.yaml with both connections to the service at issuer;
+// clients are those of Clients.
 // It holds the client secrets in the clear.
 func Connections(issuer string, clients []Client) string {
 	oidc, oauth2 := clients[0], clients[1]
@@ -37,6 +35,7 @@ func Connections(issuer string, clients []Client) string {
     issuer: %[3]s
     client_id: %[4]s
     client_secret: %[5]s
+    auth_style: basic
     scopes: [openid, profile, offline_access, notes.read]
   - auth_id: %[2]s
     provider: oauth2
@@ -46,6 +45,7 @@ func Connections(issuer string, clients []Client) string {
     revoke_url: %[3]s/oauth/revoke
     client_id: %[6]s
     client_secret: %[7]s
+    auth_style: post
     scopes: [offline_access, notes.read]
     identity:
       url: %[3]s/api/me

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"html/template"
 	"net/http"
+	"unicode/utf8"
 )
 
 // userCookie holds the id of the signed-in host user. A demo needs no password: whoever can open
@@ -21,6 +22,12 @@ type hostPage struct {
 type card struct {
 	App      App
 	Accounts []linked
+}
+
+// Initial stands in for the app's icon.
+func (c card) Initial() string {
+	_, size := utf8.DecodeRuneInString(c.App.Name)
+	return c.App.Name[:size]
 }
 
 type linked struct {

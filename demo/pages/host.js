@@ -1,5 +1,3 @@
-"use strict";
-
 // The page of a host, as far as it concerns Linkgate: click Connect, have Linkgate's window
 // opened, hear from it, look at the list again.
 
@@ -84,17 +82,13 @@ async function finish(app, token) {
   await refresh();
 }
 
-let shown = cards.innerHTML;
-
 // refresh leaves the page alone unless something changed, so that it never takes the focus away.
 async function refresh() {
   try {
     const answer = await fetch("/apps");
     if (!answer.ok) return;
-    const html = await answer.text();
-    if (html === shown) return;
-    shown = html;
-    const page = new DOMParser().parseFromString(html, "text/html");
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (page.body.innerHTML.trim() === cards.innerHTML.trim()) return;
     cards.replaceChildren(...page.body.childNodes);
   } catch {
     // the host is away; the next round may find it
