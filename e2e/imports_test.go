@@ -32,7 +32,9 @@ var only = map[string][]string{
 }
 
 // workshop packages are tools and help for tests: nothing that ships imports them.
-var workshop = []string{"linkgate/testservers", "linkgate/e2e", "linkgate/bench", "linkgate/scripts"}
+var workshop = []string{
+	"linkgate/testservers", "linkgate/database/databasetest", "linkgate/e2e", "linkgate/bench", "linkgate/scripts",
+}
 
 // vague names tell nothing of what a package is for, and attract everything.
 var vague = []string{"util", "utils", "common", "helpers", "misc", "models", "types", "pkg"}
