@@ -112,6 +112,9 @@ func (s *Service) link(ctx context.Context, session oauthstate.Session, attempt 
 	if err != nil {
 		s.Log.ErrorContext(ctx, "saving account", "auth_id", session.AuthID, "error", err)
 		s.giveBack(ctx, p, grant.Credential)
+		if errors.Is(err, linkedaccount.ErrIdentity) {
+			return failed(NotVerified)
+		}
 		return failed(Interrupted)
 	}
 	s.audit(ctx, "link.saved", session, account.ID, "")
@@ -122,7 +125,7 @@ func (s *Service) link(ctx context.Context, session oauthstate.Session, attempt 
 func (s *Service) save(ctx context.Context, session oauthstate.Session, g provider.Grant) (a linkedaccount.Account, promise string, err error) {
 	for pause := 100 * time.Millisecond; ; pause *= 2 {
 		a, promise, err = s.Accounts.Link(ctx, session.HostUserID, session.AuthID, g)
-		if err == nil || pause > 5*time.Second {
+		if err == nil || errors.Is(err, linkedaccount.ErrIdentity) || pause > 5*time.Second {
 			return a, promise, err
 		}
 		select {

@@ -130,24 +130,14 @@ func (s *Service) findAtHost(ctx context.Context, a linkedaccount.Account) (stri
 
 // revoke makes the credential useless at the service, where the service can do that.
 func (s *Service) revoke(ctx context.Context, m outbox.Message) error {
-	a, err := s.Accounts.ByID(ctx, m.AccountID)
-	if errors.Is(err, linkedaccount.ErrNotFound) {
-		return nil
+	a, c, err := s.Accounts.Revocable(ctx, m.AccountID)
+	if err == nil {
+		err = s.revokeAtService(ctx, a, c)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, linkedaccount.ErrNotFound) {
 		return err
 	}
-	c, err := s.Accounts.Credential(ctx, a.ID)
-	if errors.Is(err, linkedaccount.ErrNotFound) {
-		return s.Accounts.Revoked(ctx, a.ID)
-	}
-	if err != nil {
-		return err
-	}
-	if err := s.revokeAtService(ctx, a, c); err != nil {
-		return err
-	}
-	return s.Accounts.Revoked(ctx, a.ID)
+	return s.Accounts.Revoked(ctx, m.AccountID)
 }
 
 func (s *Service) revokeAtService(ctx context.Context, a linkedaccount.Account, c provider.Credential) error {

@@ -1,0 +1,317 @@
+// Package e2e tests Linkgate as its users meet it: the real binary as a process of its own,
+// between a simulated host and a real OAuth server (package demo), on real stores.
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"linkgate/demo"
+)
+
+// binary is the path of Linkgate, built once with the race detector.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "linkgate-e2e-")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(dir, "linkgate")
+	build := exec.Command("go", "build", "-race", "-o", binary, "linkgate")
+	build.Stdout, build.Stderr = os.Stdout, os.Stderr
+	code := 1
+	if err := build.Run(); err == nil {
+		code = m.Run()
+	}
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// world is a host, a service and a Linkgate between them.
+type world struct {
+	Host     *demo.Host
+	Service  *demo.Service
+	Linkgate *process
+	Clients  []demo.Client
+	Issuer   string
+}
+
+// serviceUsers have accounts at the service.
+var serviceUsers = []demo.ServiceUser{
+	{Username: "ada", Subject: "u-1815", Name: "Ada L."},
+	{Username: "grace", Subject: "u-1906", Name: "Grace H."},
+	{Username: "linus", Subject: "u-1969", Name: "Linus T."},
+}
+
+func subjectOf(username string) string {
+	for _, u := range serviceUsers {
+		if u.Username == username {
+			return u.Subject
+		}
+	}
+	panic("no such user at the service: " + username)
+}
+
+// hostUsers are ada, grace, and a crowd for tests that need one.
+func hostUsers() []demo.User {
+	users := []demo.User{{ID: "ada", Name: "Ada Lovelace"}, {ID: "grace", Name: "Grace Hopper"}}
+	for i := range crowd {
+		users = append(users, demo.User{ID: crowdUser(i), Name: fmt.Sprintf("User %d", i)})
+	}
+	return users
+}
+
+const crowd = 200
+
+func crowdUser(i int) string { return fmt.Sprintf("user-%d", i) }
+
+// option changes a world before it starts.
+type option func(env map[string]string)
+
+func with(name, value string) option {
+	return func(env map[string]string) { env[name] = value }
+}
+
+// newWorld starts all three. Without options Linkgate runs on its embedded stores.
+func newWorld(t *testing.T, options ...option) *world {
+	t.Helper()
+	w := &world{Host: demo.NewHost(demo.HostOptions{Users: hostUsers()})}
+	publicAddr, operatorAddr := freeAddr(t), freeAddr(t)
+	publicURL := "http://" + publicAddr
+	w.Clients = demo.Clients(publicURL)
+	hostURL := serve(t, w.Host)
+	w.serveService(t)
+
+	dir := t.TempDir()
+	connections := filepath.Join(dir, "connections.yaml")
+	if err := os.WriteFile(connections, []byte(demo.Connections(w.Issuer, w.Clients)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{
+		"ADDR": publicAddr, "OPERATOR_ADDR": operatorAddr, "PUBLIC_URL": publicURL,
+		"HOST_API_URL": hostURL, "HOST_API_KEY": w.Host.APIKey().Reveal(),
+		"HOST_PROXY_SECRET": w.Host.ProxySecret().Reveal(), "HOST_ORIGIN": hostURL,
+		"CONNECTIONS_FILE": connections, "DATA_DIR": filepath.Join(dir, "data"),
+		"ALLOW_PRIVATE_NETWORKS": "true", "LOG_LEVEL": "debug", "LOG_FORMAT": "json",
+	}
+	for _, o := range options {
+		o(env)
+	}
+	w.Host.SetLinkgate(publicURL)
+	w.Linkgate = &process{t: t, env: env, log: &logBuffer{}}
+	w.Linkgate.Start()
+	t.Cleanup(w.Linkgate.finish)
+	return w
+}
+
+// serveService starts the service at an address that it must know beforehand: its issuer.
+func (w *world) serveService(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Issuer = "http://" + listener.Addr().String()
+	w.Service = demo.NewService(demo.ServiceOptions{Issuer: w.Issuer, Clients: w.Clients, Users: serviceUsers})
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: w.Service}}
+	server.Start()
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+}
+
+func serve(t *testing.T, h http.Handler) string {
+	server := httptest.NewServer(h)
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	return server.URL
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// process is a running Linkgate that can be killed and started again on the same stores.
+type process struct {
+	t   *testing.T
+	env map[string]string
+	log *logBuffer
+	cmd *exec.Cmd
+}
+
+// Start runs Linkgate and waits until it is ready.
+func (p *process) Start() {
+	p.t.Helper()
+	p.cmd = exec.Command(binary, "serve")
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
+	for name, value := range p.env {
+		p.cmd.Env = append(p.cmd.Env, name+"="+value)
+	}
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	p.awaitReady()
+}
+
+func (p *process) awaitReady() {
+	p.t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for time.Now().Before(deadline) {
+		answer, err := http.Get("http://" + p.env["OPERATOR_ADDR"] + "/readyz")
+		if err == nil {
+			answer.Body.Close()
+			if answer.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	p.t.Fatalf("Linkgate did not become ready. Its log:\n%s", p.log)
+}
+
+// Kill ends Linkgate as a power cut would.
+func (p *process) Kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+}
+
+// Stop asks Linkgate to end and returns its exit code.
+func (p *process) Stop() int {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = p.cmd.Wait()
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// finish ends it after the test; a data race that it found fails the test.
+func (p *process) finish() {
+	p.Stop()
+	if log := p.log.String(); strings.Contains(log, "DATA RACE") || strings.Contains(log, "panic:") {
+		p.t.Errorf("Linkgate found a data race or panicked:\n%s", log)
+	} else if p.t.Failed() {
+		p.t.Logf("Linkgate's log:\n%s", log)
+	}
+}
+
+// URL is the address of a path at Linkgate's public listener.
+func (p *process) URL(path string) string { return p.env["PUBLIC_URL"] + path }
+
+// logBuffer is what a process has printed.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// connect does a whole Connect for a host user who is username at the service and returns the
+// page at the end.
+func (w *world) connect(t *testing.T, userID, authID, username string) demo.Page {
+	t.Helper()
+	address, err := w.Host.Connect(t.Context(), userID, authID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := demo.NewBrowser().SignIn(t.Context(), address, username)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
+// linked does a Connect that must succeed and returns the host's record.
+func (w *world) linked(t *testing.T, userID, authID, username string) demo.Account {
+	t.Helper()
+	before := len(w.Host.Accounts(userID))
+	page := w.connect(t, userID, authID, username)
+	wantState(t, page, "linked")
+	accounts := w.Host.Accounts(userID)
+	if len(accounts) != before+1 {
+		t.Fatalf("the host has %d accounts of %s, want %d", len(accounts), userID, before+1)
+	}
+	return accounts[len(accounts)-1]
+}
+
+// wantState checks which result a page tells.
+func wantState(t *testing.T, page demo.Page, state string) {
+	t.Helper()
+	if !strings.Contains(page.Body, fmt.Sprintf("data-state=%q", state)) {
+		_, text, _ := strings.Cut(page.Body, "</head>")
+		t.Fatalf("page at %s (status %d) does not show state %q:\n%s", page.URL.Path, page.Status, state, text)
+	}
+}
+
+// eventually waits for something that happens soon, by itself.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(60 * time.Second)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("still not so after a minute: %s", what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// envelope is an answer to the host.
+type envelope struct {
+	Code    string          `json:"code"`
+	Message string          `json:"message"`
+	Data    json.RawMessage `json:"data"`
+}
+
+// request sends a request and reads the envelope of the answer.
+func request(t *testing.T, ctx context.Context, method, url string, header http.Header, body io.Reader) (*http.Response, envelope) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if header != nil {
+		req.Header = header
+	}
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e envelope
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&e); err != nil {
+		t.Fatalf("%s %s answered %d and no envelope: %v\n%s", method, url, answer.StatusCode, err, text)
+	}
+	return answer, e
+}
