@@ -2,6 +2,7 @@ package provider
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +25,15 @@ func TestExpiry(t *testing.T) {
 	for text, want := range tests {
 		if got := expiry(json.RawMessage(text), now); !got.Equal(want) {
 			t.Errorf("expiry(%s): want %v, got %v", text, want, got)
+		}
+	}
+}
+
+func TestUnusableAccessTokens(t *testing.T) {
+	for _, token := range []string{``, ` `, `a b`, `a\r\nX: 1`, `a\u0000`, `a\u007f`, `ä`, `a\u2028`} {
+		_, err := readTokenAnswer(answer{status: 200, body: []byte(`{"access_token":"` + token + `"}`)})
+		if !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%q: want ErrUnavailable, got %v", token, err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,6 +43,7 @@ func TestCallback(t *testing.T) {
 		"a log's next line":        {"", false, Callback{Error: "x\nlevel=ERROR msg=hacked"}, ErrRefused, "unknown error"},
 		"a page's script":          {"", false, Callback{Error: "<html>"}, ErrRefused, "unknown error"},
 		"a token":                  {"", false, Callback{Error: theAccessToken}, ErrRefused, "unknown error"},
+		"a code too long":          {"", false, Callback{Error: strings.Repeat("a", 49)}, ErrRefused, "unknown error"},
 		"neither code nor error":   {"", false, Callback{}, ErrUnavailable, "neither code nor error"},
 	}
 	for name, test := range tests {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -47,15 +48,20 @@ func endless(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// bomb sends a good answer, small on the wire and 16 MiB large.
-func bomb(w http.ResponseWriter, _ *http.Request) {
-	var packed bytes.Buffer
-	zip := gzip.NewWriter(&packed)
+// packed is a good answer, a few KiB in gzip and 4 MiB large.
+var packed = sync.OnceValue(func() []byte {
+	var buffer bytes.Buffer
+	zip := gzip.NewWriter(&buffer)
 	_, _ = zip.Write([]byte(`{"access_token":"` + theAccessToken + `"}`))
-	_, _ = zip.Write(bytes.Repeat([]byte(" "), 16<<20))
+	_, _ = zip.Write(bytes.Repeat([]byte(" "), 4<<20))
 	_ = zip.Close()
+	return buffer.Bytes()
+})
+
+// bomb sends it.
+func bomb(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Encoding", "gzip")
-	_, _ = w.Write(packed.Bytes())
+	_, _ = w.Write(packed())
 }
 
 // drop ends the connection (HTTP/2: the stream) without an answer.
@@ -207,4 +213,24 @@ func TestCallerGivesUp(t *testing.T) {
 	if !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.Canceled) {
 		t.Errorf("want ErrUnavailable and context.Canceled, got %v", err)
 	}
+}
+
+// TestGarbageIsNotRepeated: net/http's own error would quote what is not HTTP, and with it the
+// request that a broken service echoes.
+func TestGarbageIsNotRepeated(t *testing.T) {
+	s := newService(t)
+	s.answer("/token", func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		_, _ = conn.Write([]byte("echo " + r.PostForm.Get("code") + "\r\n\r\n"))
+	})
+	_, err := s.connect(s.open(s.oauth2()))
+	if !errors.Is(err, ErrUnavailable) {
+		t.Errorf("want ErrUnavailable, got %v", err)
+	}
+	checkQuiet(t, err)
 }
