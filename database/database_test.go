@@ -50,29 +50,50 @@ func TestOpenKeepsWhatIsThere(t *testing.T) {
 	})
 }
 
-// Replicas that start at once on an empty database leave it migrated once.
+// Replicas that start at once leave the database migrated once, whether it is empty or behind.
 func TestOpenAtOnce(t *testing.T) {
-	databasetest.EachOptions(t, func(t *testing.T, o database.Options) {
-		var wg sync.WaitGroup
-		for range 6 {
-			wg.Go(func() {
-				db, err := database.Open(t.Context(), o)
-				if err != nil {
-					t.Error(err)
-					return
+	for name, prepare := range map[string]func(*testing.T, database.Options){
+		"empty": func(*testing.T, database.Options) {},
+		"behind": func(t *testing.T, o database.Options) {
+			db := databasetest.Open(t, o)
+			for _, undo := range []string{
+				"DROP TABLE linked_accounts", "DROP TABLE outbox", "DROP TABLE audit",
+				"DELETE FROM goose_db_version WHERE version_id = 1",
+			} {
+				exec(t, db, undo)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			databasetest.EachOptions(t, func(t *testing.T, o database.Options) {
+				prepare(t, o)
+				openAtOnce(t, o)
+				db := databasetest.Open(t, o)
+				if got := number(t, db, "SELECT count(*) FROM goose_db_version WHERE version_id = 1"); got != 1 {
+					t.Errorf("the first migration is recorded %d times, want 1", got)
 				}
-				if err := db.Ping(t.Context()); err != nil {
-					t.Error(err)
-				}
-				_ = db.Close()
 			})
-		}
-		wg.Wait()
-		db := databasetest.Open(t, o)
-		if got := number(t, db, "SELECT count(*) FROM goose_db_version WHERE version_id = 1"); got != 1 {
-			t.Errorf("the first migration is recorded %d times, want 1", got)
-		}
-	})
+		})
+	}
+}
+
+func openAtOnce(t *testing.T, o database.Options) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			db, err := database.Open(t.Context(), o)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := db.Ping(t.Context()); err != nil {
+				t.Error(err)
+			}
+			_ = db.Close()
+		})
+	}
+	wg.Wait()
 }
 
 func TestSQLiteSettings(t *testing.T) {

@@ -124,6 +124,12 @@ func TestIsUnavailableWhenPostgresIsDown(t *testing.T) {
 	defer cancel()
 	wantUnavailable(t, "hangs", insertX(ctx, db))
 
+	leaving, leave := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, leave) // in the middle of the statement
+	if err := insertX(leaving, db); err == nil || database.IsUnavailable(err) {
+		t.Errorf("a caller that leaves: IsUnavailable(%v) = true", err)
+	}
+
 	proxy.Restore()
 	if err := insertX(t.Context(), db); err != nil {
 		t.Errorf("after the outage: %v", err)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
+
+	"linkgate/secret"
 )
 
 // ErrURL: DATABASE_URL can't be understood. No more is told, since a decoder's error quotes what
@@ -23,11 +25,24 @@ const (
 )
 
 func openPostgres(o Options) (*DB, error) {
-	address := o.URL.Reveal()
-	if !strings.HasPrefix(address, "postgres://") && !strings.HasPrefix(address, "postgresql://") {
+	config, err := postgresConfig(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(afterConnect))
+	db.SetMaxOpenConns(postgresConnections)
+	db.SetMaxIdleConns(postgresConnections / 2)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	db.SetConnMaxLifetime(30 * time.Minute)
+	return &DB{DB: db, dialect: postgres}, nil
+}
+
+func postgresConfig(address secret.Text) (*pgx.ConnConfig, error) {
+	s := address.Reveal()
+	if !strings.HasPrefix(s, "postgres://") && !strings.HasPrefix(s, "postgresql://") {
 		return nil, ErrURL
 	}
-	config, err := pgx.ParseConfig(address)
+	config, err := pgx.ParseConfig(s)
 	if err != nil {
 		return nil, ErrURL
 	}
@@ -35,13 +50,10 @@ func openPostgres(o Options) (*DB, error) {
 		config.ConnectTimeout = connectTimeout
 	}
 	// A peer that vanished without a word is noticed in less than a minute.
-	config.DialFunc = (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
-	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(afterConnect))
-	db.SetMaxOpenConns(postgresConnections)
-	db.SetMaxIdleConns(postgresConnections / 2)
-	db.SetConnMaxIdleTime(5 * time.Minute)
-	db.SetConnMaxLifetime(30 * time.Minute)
-	return &DB{DB: db, dialect: postgres}, nil
+	config.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 5,
+	}}).DialContext
+	return config, nil
 }
 
 // afterConnect has the server end a transaction whose client is gone, and with it the locks that

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
+
+	"modernc.org/sqlite"
 
 	"linkgate/database"
 	"linkgate/database/databasetest"
@@ -115,4 +118,22 @@ func panicsInTx(t *testing.T, db *database.DB) {
 		}
 		panic("at the disco")
 	})
+}
+
+// Those who wait in this process for SQLite's one writer wait here, where a context ends it.
+func TestInTxQueues(t *testing.T) {
+	db := databasetest.Open(t, database.Options{DataDir: t.TempDir()})
+	err := db.InTx(t.Context(), func(*sql.Tx) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		err := db.InTx(ctx, func(*sql.Tx) error { return errors.New("ran beside another") })
+		var fromSQLite *sqlite.Error
+		if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &fromSQLite) {
+			t.Errorf("got %v, want only the context's error", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
