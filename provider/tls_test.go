@@ -12,7 +12,7 @@ import (
 func TestTLS(t *testing.T) {
 	untrusted := newTLSService(t)
 	old := unstartedService(t)
-	old.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11} //nolint:gosec // it is what must be refused
+	old.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
 	old.StartTLS()
 	p, err := New(untrusted.oauth2(), Deps{AllowPrivateNetworks: true})
 	if err != nil {
