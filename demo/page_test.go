@@ -1,0 +1,151 @@
+package demo_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/google/go-cmp/cmp"
+
+	"linkgate/demo"
+)
+
+// talker stands in for Linkgate with a window that posts one message to whoever opened it.
+type talker struct {
+	*httptest.Server
+	windowAt string // origin of the window, for one that is not Linkgate's
+
+	mu      sync.Mutex
+	message string
+	finish  []string // bodies relayed
+}
+
+func newTalker(t *testing.T) *talker {
+	l := &talker{}
+	l.Server = httptest.NewServer(http.HandlerFunc(l.serve))
+	t.Cleanup(l.Close)
+	return l
+}
+
+func (l *talker) serve(w http.ResponseWriter, r *http.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch body, _ := io.ReadAll(r.Body); {
+	case r.URL.Path == "/auth/notes":
+		fmt.Fprintf(w, `{"code":"OK","message":"OK","data":{"authorization_url":"%s/connect/t1"}}`, l.URL)
+	case strings.HasSuffix(r.URL.Path, "/finish"):
+		l.finish = append(l.finish, r.URL.Path+" "+string(body))
+		io.WriteString(w, `{"code":"OK","message":"OK","data":{}}`)
+	case r.URL.Path == "/connect/t1" && l.windowAt != "":
+		http.Redirect(w, r, l.windowAt+"/connect/t1", http.StatusSeeOther)
+	default:
+		fmt.Fprintf(w, `<!doctype html><script>opener.postMessage(%q, "*"); close()</script>`, l.message)
+	}
+}
+
+func (l *talker) say(message, windowAt string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.message, l.windowAt, l.finish = message, windowAt, nil
+}
+
+func (l *talker) finished() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.finish
+}
+
+// chromium opens a page in a real Chromium.
+func chromium(t *testing.T, address string) context.Context {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox) // tests may run as root
+	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
+	window, cancelWindow := chromedp.NewContext(allocator)
+	t.Cleanup(func() { cancelWindow(); cancelAllocator() })
+	if err := chromedp.Do(window); err != nil {
+		t.Fatalf("starting Chromium: %v", err)
+	}
+	do(t, window, chromedp.Navigate(address))
+	return window
+}
+
+func do(t *testing.T, window context.Context, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(window, 30*time.Second)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		t.Fatalf("in the browser: %v", err)
+	}
+}
+
+// until waits for an expression in the page to be true. It looks by a timer: a page behind another
+// window has no animation frames.
+func until(t *testing.T, window context.Context, expression string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(window, 30*time.Second)
+	defer cancel()
+	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](expression, chromedp.WithPollingInterval(20*time.Millisecond))); err != nil {
+		t.Fatalf("waiting for %s: %v", expression, err)
+	}
+}
+
+func said(text string) string {
+	return fmt.Sprintf(`document.getElementById("status").textContent.includes(%q)`, text)
+}
+
+// The page hears Linkgate's window, and nobody else's.
+func TestPageListens(t *testing.T) {
+	l, stranger := newTalker(t), newTalker(t)
+	h := demo.NewHost(demo.HostOptions{LinkgateURL: l.URL})
+	server := httptest.NewServer(h)
+	defer server.Close()
+	window := chromium(t, server.URL)
+	connect := chromedp.Click(chromedp.CSS(`[data-auth=notes] [data-connect]`))
+
+	l.say("linkgate.auth.failure.t1", "")
+	do(t, window, connect)
+	until(t, window, said("was not connected"))
+
+	l.say("linkgate.auth.success.t1", "")
+	h.Put(demo.Account{UserID: "u_ada", AuthID: "notes", ExternalAccountID: "ada@acme"})
+	do(t, window, connect)
+	until(t, window, said("is connected"))
+	until(t, window, `document.querySelector("[data-auth=notes] .name")?.textContent === "ada@acme"`)
+
+	l.say("linkgate.auth.finish.token-1", "")
+	do(t, window, connect)
+	until(t, window, said("Connected."))
+	if diff := cmp.Diff([]string{`/auth/notes/finish {"finish_token":"token-1"}`}, l.finished()); diff != "" {
+		t.Errorf("relayed (-want +got):\n%s", diff)
+	}
+
+	stranger.say("linkgate.auth.finish.token-2", "")
+	l.say("", stranger.URL)
+	do(t, window,
+		chromedp.Evaluate[chromedp.Void](`addEventListener("message", (e) => { window.heard = e.data })`),
+		connect)
+	until(t, window, `window.heard === "linkgate.auth.finish.token-2" && `+said("Go on in the window"))
+	if got := l.finished(); len(got) != 0 {
+		t.Errorf("a stranger's token was relayed: %v", got)
+	}
+}
+
+// With the window blocked the page offers a link, whose window can still answer.
+func TestPageWithoutWindows(t *testing.T) {
+	l := newTalker(t)
+	server := httptest.NewServer(demo.NewHost(demo.HostOptions{LinkgateURL: l.URL}))
+	defer server.Close()
+	window := chromium(t, server.URL)
+	l.say("linkgate.auth.success.t1", "")
+	do(t, window, chromedp.Evaluate[chromedp.Void](`window.open = () => null`), chromedp.Click(chromedp.CSS(`[data-auth=notes] [data-connect]`)))
+	until(t, window, `document.activeElement.textContent === "Continue connecting Acme Notes"`)
+	do(t, window, chromedp.Click(chromedp.CSS(`#status a`)))
+	until(t, window, said("is connected"))
+}
