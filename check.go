@@ -17,7 +17,7 @@ func newCheckCommand() *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Find every mistake in the configuration, and see whether all that it names answers",
+		Short: "Find every mistake in the configuration, and see what answers",
 		Long: `Reads the environment and connections.yaml as serve does, and reports every mistake at once:
 where it is, what is wrong, and what to do. If there is none, it prints the redirect URI to
 register at each service, and then asks the host, each service, Redis and Postgres whether they

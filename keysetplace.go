@@ -110,7 +110,13 @@ func (p *keysetPlace) replace(cmd *cobra.Command, f *os.File, path string, chang
 	if err != nil {
 		return errors.Join(p.explain(err), f.Close())
 	}
-	_, err = fmt.Fprintln(f, keyset.Reveal())
+	old, err := os.Stat(path)
+	if err == nil {
+		err = keepOwner(f, old)
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(f, keyset.Reveal())
+	}
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("writing the keyset: %w", err)
 	}

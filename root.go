@@ -118,7 +118,8 @@ when the user disconnects.
 It is configured by environment variables and one file, connections.yaml.
 
 ` + exitCodesMeaning,
-		Example: `  linkgate check      what is wrong with the configuration, and what to register where
+		Example: `  linkgate demo       see it work, with nothing to set up
+  linkgate check      what is wrong with the configuration, and what to register where
   linkgate serve      run it
   linkgate keys new   make the keyset that seals credentials`,
 		Args:                       knownCommand,

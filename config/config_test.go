@@ -162,16 +162,16 @@ func TestEnvironmentMistakes(t *testing.T) {
 		{name: "origin with path", env: map[string]string{"HOST_ORIGIN": "https://app.example.com/"}, want: []string{"HOST_ORIGIN has a path after the host"}},
 		{name: "origin wildcard", env: map[string]string{"HOST_ORIGIN": "*"}, want: []string{"HOST_ORIGIN does not begin with https://"}},
 		{name: "finish without origin", env: map[string]string{"HOST_FINISH": "true"}, want: []string{"HOST_ORIGIN is not set, though HOST_FINISH is true"}},
-		{name: "not a bool", env: map[string]string{"HOST_SHARE_TOKENS": "ja"}, want: []string{"HOST_SHARE_TOKENS has a value that means nothing here"}},
+		{name: "not a bool", env: map[string]string{"HOST_SHARE_TOKENS": "ja"}, want: []string{"HOST_SHARE_TOKENS is neither true nor false"}},
 		{name: "redis", env: map[string]string{"REDIS_URL": "http://pw@redis"}, want: []string{"REDIS_URL is not the address of a Redis"}},
 		{name: "redis socket", env: map[string]string{"REDIS_URL": "unix:///run/redis.sock"}},
 		{name: "mysql without keyset", env: map[string]string{"DATABASE_URL": "mysql://u:hunter2@h/d"},
 			want: []string{"DATABASE_URL is not the address of a Postgres", "ENCRYPTION_KEYSET is not set, though DATABASE_URL is"}},
 		{name: "postgres without host", env: map[string]string{"DATABASE_URL": "postgres:///d", "ENCRYPTION_KEYSET": "hunter2"},
 			want: []string{"DATABASE_URL is not the address of a Postgres", "ENCRYPTION_KEYSET is not a keyset"}},
-		{name: "log level", env: map[string]string{"LOG_LEVEL": "loud"}, want: []string{"LOG_LEVEL has a value that means nothing here"}},
+		{name: "log level", env: map[string]string{"LOG_LEVEL": "loud"}, want: []string{"LOG_LEVEL is not a log level"}},
 		{name: "log format", env: map[string]string{"LOG_FORMAT": "xml"}, want: []string{"LOG_FORMAT is neither text nor json"}},
-		{name: "timeout without unit", env: map[string]string{"SHUTDOWN_TIMEOUT": "25"}, want: []string{"SHUTDOWN_TIMEOUT has a value that means nothing here"}},
+		{name: "timeout without unit", env: map[string]string{"SHUTDOWN_TIMEOUT": "25"}, want: []string{"SHUTDOWN_TIMEOUT is not a duration"}},
 		{name: "timeout negative", env: map[string]string{"SHUTDOWN_TIMEOUT": "-1s"}, want: []string{"SHUTDOWN_TIMEOUT is not between 1s and 10m0s"}},
 		{name: "timeout too long", env: map[string]string{"SHUTDOWN_TIMEOUT": "1h"}, want: []string{"SHUTDOWN_TIMEOUT is not between 1s and 10m0s"}},
 		{name: "address without port", env: map[string]string{"ADDR": "localhost"}, want: []string{"ADDR is not an address to listen on"}},
@@ -245,6 +245,24 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	for _, s := range []string{"the-api-key", proxySecret, "the-client-secret"} {
 		if strings.Contains(printed, s) {
 			t.Errorf("%s is in %s", s, printed)
+		}
+	}
+}
+
+func TestDistance(t *testing.T) {
+	tests := []struct {
+		a, b string
+		want int
+	}{
+		{"", "", 0}, {"name", "name", 0}, {"", "abc", 3}, {"name", "nme", 1}, {"name", "names", 1},
+		{"name", "nane", 1}, {"nmae", "name", 1}, {"client", "cleint", 1}, {"kitten", "sitting", 3}, {"ca", "abc", 3},
+	}
+	for _, tt := range tests {
+		if got := distance(tt.a, tt.b); got != tt.want {
+			t.Errorf("distance(%q, %q): got %d, want %d", tt.a, tt.b, got, tt.want)
+		}
+		if got := distance(tt.b, tt.a); got != tt.want {
+			t.Errorf("distance(%q, %q): got %d, want %d", tt.b, tt.a, got, tt.want)
 		}
 	}
 }

@@ -162,10 +162,13 @@ func (d *decoder) preset(entries []entry) provider.Connection {
 	return provider.Connection{}
 }
 
+// isForPresets tells the one key of provider.Connection that a connection of the file can't have.
+func isForPresets(key string) bool { return key == "protocol" }
+
 // withoutProtocol takes out the key that is for presets alone.
 func (d *decoder) withoutProtocol(entries []entry) []entry {
 	return slices.DeleteFunc(entries, func(e entry) bool {
-		if e.key != "protocol" {
+		if !isForPresets(e.key) {
 			return false
 		}
 		d.add(e.at, "protocol: is for presets alone", "Name a preset or a protocol under provider, and leave this line out.")

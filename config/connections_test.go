@@ -45,6 +45,7 @@ func TestConnectionMistakes(t *testing.T) {
 		{name: "two documents", files: whole(oneConnection + "---\n" + oneConnection), want: []string{"connections.yaml:7:1: a second document begins here"}},
 		{name: "not yaml", files: whole("connections:\n  - auth_id: \"x\n"),
 			want: []string{"connections.yaml:2:14: this is not YAML: could not find end character of double-quoted text"}},
+		{name: "version of yaml", files: whole("%YAML hunter2\n---\n"), want: []string{"connections.yaml:1:7: this is not YAML: unknown YAML version something"}},
 		{name: "large", files: whole(strings.Repeat("#", maxFile+1)), want: []string{"connections.yaml: the file is larger than 256 KiB"}},
 		{name: "variable in a flow list", files: file("scopes: [${SCOPE}]"), want: []string{"connections.yaml:6:15: this is not YAML: ',' or ']' must be specified"}},
 

@@ -63,7 +63,7 @@ func (d *decoder) structure(entries []entry, v reflect.Value, path string, where
 	for _, e := range entries {
 		index, ok := fields[e.key]
 		if !ok {
-			d.unknown(e, slices.Sorted(maps.Keys(fields)))
+			d.unknown(e, slices.DeleteFunc(slices.Sorted(maps.Keys(fields)), isForPresets))
 			continue
 		}
 		where[path+e.key] = e.at

@@ -98,23 +98,24 @@ func unparsable(err error) Mistake {
 	if !errors.As(err, &parse) {
 		return Mistake{Variable: "environment", Text: fmt.Sprintf("the environment can't be read (%T)", err), Remedy: "Please report this."}
 	}
-	m := Mistake{Remedy: remedyFor(parse.Type)}
+	m := meaningless(parse.Type)
 	for _, v := range knownVariables() {
 		if v.field == parse.Name {
-			m.Variable, m.Text = v.name, v.name+" has a value that means nothing here"
+			m.Variable, m.Text = v.name, v.name+" "+m.Text
 		}
 	}
 	return m
 }
 
-func remedyFor(t reflect.Type) string {
-	switch {
-	case t.Kind() == reflect.Bool:
-		return "Set it to true or false."
-	case t == reflect.TypeFor[time.Duration]():
-		return "Write a duration with its unit, such as 25s or 2m."
+// meaningless says what a value of this type has to look like.
+func meaningless(t reflect.Type) Mistake {
+	switch t {
+	case reflect.TypeFor[bool]():
+		return Mistake{Text: "is neither true nor false", Remedy: "Set it to true or false."}
+	case reflect.TypeFor[time.Duration]():
+		return Mistake{Text: "is not a duration", Remedy: "Write a number with its unit, such as 25s or 2m."}
 	default:
-		return "Set it to debug, info, warn or error."
+		return Mistake{Text: "is not a log level", Remedy: "Set it to debug, info, warn or error."}
 	}
 }
 

@@ -69,9 +69,15 @@ func meantVariable(name string) (string, bool) {
 	return nearest(bare, known)
 }
 
-// nearest is the candidate closest to name, if it is close enough to be what was meant: at most
-// one character in four may differ, two in all for short names, none in very short ones.
+// maxTyped is longer than any name we know.
+const maxTyped = 64
+
+// nearest is the candidate closest to name, if it is close enough to be what was meant: with at
+// most one typing error for every four characters, and three in all.
 func nearest(name string, candidates []string) (string, bool) {
+	if len(name) > maxTyped {
+		return "", false
+	}
 	best, bestDistance := "", min(len(name)/4, 3)+1
 	for _, c := range candidates {
 		if d := distance(fold(name), fold(c)); d < bestDistance {
@@ -86,22 +92,28 @@ func fold(name string) string {
 	return strings.NewReplacer("_", "", "-", "", ".", "").Replace(strings.ToLower(name))
 }
 
-// distance is Levenshtein's: how many characters must be put in, taken out or changed.
+// distance counts the typing errors between a and b: a character put in, left out or changed, or
+// two neighbours swapped (optimal string alignment).
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	d := make([][]int, len(a)+1)
+	for i := range d {
+		d[i] = make([]int, len(b)+1)
+		d[i][0] = i
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
+	for j := range d[0] {
+		d[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			change := 1
+			if a[i-1] == b[j-1] {
+				change = 0
 			}
-			diagonal, row[j+1] = row[j+1], cost
+			d[i][j] = min(d[i-1][j]+1, d[i][j-1]+1, d[i-1][j-1]+change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
+			}
 		}
 	}
-	return row[len(b)]
+	return d[len(a)][len(b)]
 }

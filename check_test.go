@@ -1,0 +1,304 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"linkgate/secret"
+	"linkgate/testservers"
+)
+
+const hostKey = "the-host-api-key"
+
+// newHost answers as the host of contracts/blink.md does about a user it does not know.
+func newHost(t *testing.T) string {
+	return serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, "/v2/users/") {
+			t.Errorf("the host was asked %s %s", r.Method, r.URL.Path)
+		}
+		status, code := http.StatusNotFound, "NOT_FOUND"
+		if r.Header.Get("Authorization") != "Bearer "+hostKey {
+			status, code = http.StatusUnauthorized, "UNAUTHORIZED"
+		}
+		w.WriteHeader(status)
+		fmt.Fprintf(w, `{"code":%q,"message":"","data":null}`, code)
+	})
+}
+
+// newIssuer publishes a discovery document that names as issuer its own address and suffix.
+func newIssuer(t *testing.T, suffix string) string {
+	return serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/.well-known/openid-configuration" {
+			t.Errorf("the issuer was asked %s", r.URL.Path)
+		}
+		address := "http://" + r.Host
+		err := json.NewEncoder(w).Encode(map[string]any{
+			"issuer": address + suffix, "authorization_endpoint": address + "/authorize", "token_endpoint": address + "/token",
+			"jwks_uri": address + "/jwks", "id_token_signing_alg_values_supported": []string{"RS256"},
+			"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func serve(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// closedPort is a loopback address at which nobody listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// configure sets the environment for a Linkgate with a connection to an issuer and two to a service.
+func configure(t *testing.T, env map[string]string) {
+	t.Helper()
+	dir := t.TempDir()
+	const connections = `connections:
+  - {auth_id: a1, provider: oidc, name: CRM, issuer: '${ISSUER}', client_id: x, client_secret: hunter2}
+  - auth_id: a2
+    provider: oauth2
+    name: Tickets
+    authorize_url: ${SERVICE}/authorize
+    token_url: ${SERVICE}/token
+    client_id: x
+    client_secret: hunter2
+    identity: {url: '${SERVICE}/me', id: id}
+  - auth_id: a3
+    provider: oauth2
+    name: More tickets
+    authorize_url: ${SERVICE}/authorize
+    token_url: ${SERVICE}/other/token
+    client_id: x
+    client_secret: hunter2
+    identity: {url: '${SERVICE}/me', id: id}
+`
+	file := filepath.Join(dir, "connections.yaml")
+	if err := os.WriteFile(file, []byte(connections), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{
+		"PUBLIC_URL": "https://connect.example.com", "HOST_API_KEY": hostKey, "HOST_PROXY_SECRET": "0123456789abcdef",
+		"CONNECTIONS_FILE": file, "DATA_DIR": filepath.Join(dir, "data"), "ALLOW_PRIVATE_NETWORKS": "true",
+		"HOST_API_URL": newHost(t), "ISSUER": newIssuer(t, ""), "SERVICE": serve(t, http.NotFound),
+		"REDIS_URL": "", "DATABASE_URL": "", "ENCRYPTION_KEYSET": "",
+	}
+	for name, value := range env {
+		all[name] = value
+	}
+	for name, value := range all {
+		t.Setenv(name, value)
+	}
+}
+
+// checkJSON runs `linkgate check --json` and returns its report, its exit code and all it printed.
+func checkJSON(t *testing.T) (r report, code int, printed string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = run(t.Context(), []string{"check", "--json"}, strings.NewReader(""), &stdout, &stderr)
+	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+		t.Fatalf("reading %s%s: %v", stdout.String(), stderr.String(), err)
+	}
+	return r, code, stdout.String() + stderr.String()
+}
+
+func TestCheckEverythingAnswers(t *testing.T) {
+	keyset, err := secret.NewKeyset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	configure(t, map[string]string{
+		"REDIS_URL": testservers.Redis(t), "DATABASE_URL": testservers.Postgres(t), "ENCRYPTION_KEYSET": keyset.Reveal(),
+	})
+	r, code, printed := checkJSON(t)
+	if code != exitFine {
+		t.Fatalf("exit code %d: %s", code, printed)
+	}
+	var got []string
+	for _, a := range r.Answers {
+		name, _, _ := strings.Cut(a.Name, " ")
+		got = append(got, name+": "+a.Text)
+	}
+	want := []string{
+		"host: answers and accepts HOST_API_KEY", "issuer: answers and describes itself", "service: answers",
+		"Redis: answers", "Postgres: answers",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// Each thing that does not answer is told with what to do, and alone decides the exit code.
+func TestCheckSomethingDoesNotAnswer(t *testing.T) {
+	keyset, err := secret.NewKeyset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := closedPort(t)
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, variable, value string
+		probe, text, remedy   string // what they begin with, contain and contain
+	}{
+		{"host refuses the key", "HOST_API_KEY", "hunter2", "host", "does not accept our API key", "HOST_API_KEY"},
+		{"host down", "HOST_API_URL", "http://" + closed, "host", "unavailable", "HOST_API_URL"},
+		{"host is something else", "HOST_API_URL", serve(t, http.NotFound), "host", "unavailable", "HOST_API_URL"},
+		{"issuer down", "ISSUER", "http://" + closed, "issuer", "connection refused", "addresses"},
+		{"issuer is another", "ISSUER", newIssuer(t, "/other"), "issuer", "could not be verified", "letter for letter"},
+		{"service down", "SERVICE", "http://" + closed, "service", "refused", "addresses"},
+		{"service without a certificate", "SERVICE", untrusted(t), "service", "certificate is not trusted", "addresses"},
+		{"Redis down", "REDIS_URL", "redis://:hunter2@" + closed, "Redis", "refused", "REDIS_URL"},
+		{"Postgres down", "DATABASE_URL", "postgres://u:hunter2@" + closed + "/d", "Postgres", "refused", "DATABASE_URL"},
+		{"data dir below a file", "DATA_DIR", file + "/data", "DATA_DIR", "can't be written", "permission"},
+		{"private address", "ALLOW_PRIVATE_NETWORKS", "false", "service", "address is private", "ALLOW_PRIVATE_NETWORKS"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			env := map[string]string{tt.variable: tt.value}
+			if tt.variable == "DATABASE_URL" {
+				env["ENCRYPTION_KEYSET"] = keyset.Reveal()
+			}
+			configure(t, env)
+			r, code, printed := checkJSON(t)
+			if code != exitUnanswered {
+				t.Errorf("exit code %d, want %d", code, exitUnanswered)
+			}
+			if strings.Contains(printed, "hunter2") {
+				t.Errorf("a secret is printed: %s", printed)
+			}
+			i := slices.IndexFunc(r.Answers, func(a answer) bool { return strings.HasPrefix(a.Name, tt.probe) })
+			if i < 0 {
+				t.Fatalf("%s was not asked: %s", tt.probe, printed)
+			}
+			if a := r.Answers[i]; a.OK || !strings.Contains(a.Text, tt.text) || !strings.Contains(a.Remedy, tt.remedy) {
+				t.Errorf("got %+v, want a failure with %q and the remedy %q", a, tt.text, tt.remedy)
+			}
+		})
+	}
+}
+
+// untrusted serves TLS with a certificate that nobody has signed.
+func untrusted(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func TestCheckRefusals(t *testing.T) {
+	redis, postgres := testservers.Redis(t), testservers.Postgres(t)
+	keyset, err := secret.NewKeyset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, _, _ := strings.Cut(postgres, "?")
+	configure(t, map[string]string{
+		"REDIS_URL":    strings.Replace(redis, "redis://", "redis://nobody:hunter2@", 1),
+		"DATABASE_URL": strings.Replace(postgres, base, base+"_hunter2", 1), "ENCRYPTION_KEYSET": keyset.Reveal(),
+	})
+	r, code, _ := checkJSON(t)
+	if code != exitUnanswered {
+		t.Errorf("exit code %d, want %d", code, exitUnanswered)
+	}
+	for _, a := range r.Answers[len(r.Answers)-2:] {
+		if a.OK || !strings.HasPrefix(a.Text, "refuses: ") || strings.Contains(a.Text, ":hunter2") {
+			t.Errorf("got %+v, want a refusal of %s", a, a.Name)
+		}
+	}
+}
+
+// check makes nothing: neither the data directory nor a keyset in it.
+func TestCheckLeavesNoTrace(t *testing.T) {
+	dir := t.TempDir()
+	configure(t, map[string]string{"DATA_DIR": filepath.Join(dir, "a", "b")})
+	if _, code, printed := checkJSON(t); code != exitFine {
+		t.Errorf("exit code %d: %s", code, printed)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(left) > 0 {
+		t.Errorf("check left %v", left)
+	}
+}
+
+func TestCheckKeysetInDataDir(t *testing.T) {
+	keyset, err := secret.NewKeyset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, content string
+		mode          os.FileMode
+		want          string // in the answer's text
+		ok            bool
+	}{
+		{"good", keyset.Reveal(), 0o600, "can be written", true},
+		{"readable by all", keyset.Reveal(), 0o644, "chmod 600", false},
+		{"garbage", "hunter2", 0o600, "not a usable keyset", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, keysetFile), []byte(tt.content), tt.mode); err != nil {
+				t.Fatal(err)
+			}
+			configure(t, map[string]string{"DATA_DIR": dir})
+			r, _, printed := checkJSON(t)
+			got := r.Answers[len(r.Answers)-1]
+			if got.OK != tt.ok || !strings.Contains(got.Text, tt.want) {
+				t.Errorf("got %+v, want ok %v and %q", got, tt.ok, tt.want)
+			}
+			if strings.Contains(printed, "hunter2") {
+				t.Errorf("the keyset is printed: %s", printed)
+			}
+		})
+	}
+}
+
+// A host that never answers is given up on; what answered is still shown.
+func TestCheckGivesUpInTime(t *testing.T) {
+	release := make(chan struct{})
+	silent := serve(t, func(http.ResponseWriter, *http.Request) { <-release })
+	t.Cleanup(func() { close(release) })
+	configure(t, map[string]string{"HOST_API_URL": silent})
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"check", "--timeout", "50ms"}, strings.NewReader(""), &stdout, &stderr)
+	if code != exitUnanswered {
+		t.Errorf("exit code %d, want %d", code, exitUnanswered)
+	}
+	for _, want := range []string{"FAILED  host " + silent + ": ", "ok      DATA_DIR "} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("%q is not in %s", want, stdout.String())
+		}
+	}
+}
