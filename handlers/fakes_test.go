@@ -39,6 +39,7 @@ type fake struct {
 	address string
 	view    connect.View
 	result  connect.Result
+	results func() connect.Result // takes the place of result when set
 	cb      provider.Callback
 }
 
@@ -73,6 +74,9 @@ func (f *fake) Continue(_ context.Context, ticket, browser string) (string, erro
 }
 
 func (f *fake) Result(_ context.Context, ticket, browser string) (connect.Result, error) {
+	if f.results != nil {
+		return f.results(), f.called("Result", ticket, browser)
+	}
 	return f.result, f.called("Result", ticket, browser)
 }
 
