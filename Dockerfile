@@ -9,7 +9,7 @@ COPY . .
 ARG TARGETOS TARGETARCH VERSION=docker
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/linkgate . \
+    go build -tags nodemo -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/linkgate . \
     && mkdir -m 0700 /out/data
 
 # Certificates, time zones and a user, and nothing else: no shell, so no HEALTHCHECK either. The

@@ -36,5 +36,5 @@ bench: ## measure against a bare handler; BENCHFLAGS='-rounds 5 -length 1s' for 
 	@scripts/bench $(BENCHFLAGS)
 
 .PHONY: build
-build: ## build ./linkgate, static and stripped
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o linkgate .
+build: ## build ./linkgate for deployment: static, stripped, without the demo
+	CGO_ENABLED=0 go build -tags nodemo -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o linkgate .
