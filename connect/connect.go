@@ -73,7 +73,6 @@ type View struct {
 	HostUserID   string
 	HostUserName string   // empty when the host could not tell in time
 	Scopes       []string // asked of the service
-	FormAction   string   // where the form's answer may lead, for the page's policy
 }
 
 // Result is what the result page shows.
@@ -85,7 +84,6 @@ type Result struct {
 	AccountName string      // as the service names it; may be empty
 	Missing     []string    // scopes asked for and not granted
 	FinishToken secret.Text // of Relaying; single use
-	FormAction  string      // as in View, for trying again
 }
 
 // Service runs the use cases.

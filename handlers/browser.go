@@ -34,7 +34,7 @@ func (s *site) ticket(c echo.Context) error {
 			Action:      ticketPath(ticket),
 			FormToken:   formToken(browser),
 		},
-		form: true, formAction: view.FormAction,
+		form: true,
 	})
 }
 
@@ -98,7 +98,7 @@ func (s *site) result(c echo.Context) error {
 		Refresh:     resultPath(ticket),
 	}
 	s.tellOpener(&view, result, ticket, c.QueryParam("relayed") != "")
-	return s.writePage(c, http.StatusOK, page{Page: view, form: view.HasForm(), formAction: result.FormAction, script: true})
+	return s.writePage(c, http.StatusOK, page{Page: view, form: view.HasForm(), script: true})
 }
 
 // tellOpener puts in what the page posts to the window that opened it. A finish token can be used

@@ -101,7 +101,7 @@ func newBench(t *testing.T, change ...func(*Server)) *bench {
 	}
 	b := &bench{log: &bytes.Buffer{}, fake: &fake{
 		address: "https://github.example/authorize?client_id=x",
-		view:    connect.View{ServiceName: "GitHub", HostUserID: "alice", HostUserName: "Alice", FormAction: "https://github.example"},
+		view:    connect.View{ServiceName: "GitHub", HostUserID: "alice", HostUserName: "Alice"},
 		result:  connect.Result{Ticket: aTicket, State: connect.Linked, ServiceName: "GitHub", AccountName: "octocat"},
 	}}
 	b.server = &Server{
