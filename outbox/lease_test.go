@@ -53,7 +53,7 @@ func TestOneOfManyTries(t *testing.T) {
 	})
 }
 
-// Three replicas on one table: each message is done once, and not more than eight at a time.
+// Three replicas on one table: each message is done once.
 func TestRunShares(t *testing.T) {
 	databasetest.EachOptions(t, func(t *testing.T, o database.Options) {
 		var mu sync.Mutex
@@ -67,12 +67,7 @@ func TestRunShares(t *testing.T) {
 		defer stop()
 		var wg sync.WaitGroup
 		for range 3 {
-			var running atomic.Int64
 			replica := newBench(databasetest.Open(t, o), func(_ context.Context, m outbox.Message) error {
-				if n := running.Add(1); n > 8 {
-					t.Errorf("%d handlers at a time", n)
-				}
-				defer running.Add(-1)
 				mu.Lock()
 				defer mu.Unlock()
 				if times[m.ID]++; len(times) == messages {
@@ -94,6 +89,29 @@ func TestRunShares(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestRunIsBounded(t *testing.T) {
+	db := databasetest.Open(t, database.Options{DataDir: t.TempDir()})
+	var running atomic.Int64
+	goOn := make(chan struct{})
+	b := newBench(db, func(context.Context, outbox.Message) error { running.Add(1); <-goOn; return nil })
+	const messages = 12
+	for range messages {
+		add(t, db, outbox.Message{Kind: "k", DueAt: time.Now().Add(-time.Second)})
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var ended sync.WaitGroup
+	ended.Go(func() { _ = b.Run(ctx) })
+	eventually(t, "eight handlers run", func() bool { return running.Load() >= 8 })
+	time.Sleep(50 * time.Millisecond) // ten looks
+	if n := running.Load(); n != 8 {
+		t.Errorf("%d handlers at a time, want 8", n)
+	}
+	close(goOn)
+	eventually(t, "all are done", func() bool { return b.count(t) == 0 })
+	stop()
+	ended.Wait()
 }
 
 // stuck takes the message with b and holds on to it until the returned function ends the attempt

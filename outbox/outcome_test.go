@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -107,6 +108,33 @@ func TestClockIsTheDatabases(t *testing.T) {
 		}
 		if got := time.Until(b.now()); got > time.Minute {
 			t.Errorf("after asking the database, now() is still %v ahead", got)
+		}
+	})
+}
+
+// What has changed since Run saw the message as due counts.
+func TestLeaseLooksAgain(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		b := &Box{DB: db}
+		for id, set := range map[string]string{
+			"backed off": "due_at = 32503680000000", "given up": "due_at = 0, dead_at = 1",
+		} {
+			err := db.InTx(t.Context(), func(tx *sql.Tx) error {
+				if _, err := Add(t.Context(), tx, Message{ID: id, Kind: "k"}); err != nil {
+					return err
+				}
+				_, err := tx.Exec("UPDATE outbox SET "+set+" WHERE id = $1", id)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.lease(t.Context(), id, false); !errors.Is(err, ErrLeased) {
+				t.Errorf("%s: got %v, want ErrLeased", id, err)
+			}
+			if l, err := b.lease(t.Context(), id, true); err != nil || l.message.Attempts != 1 {
+				t.Errorf("%s, whatever its due time: attempt %d, %v", id, l.message.Attempts, err)
+			}
 		}
 	})
 }
