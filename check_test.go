@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -35,6 +38,12 @@ func newHost(t *testing.T) string {
 		w.WriteHeader(status)
 		fmt.Fprintf(w, `{"code":%q,"message":"","data":null}`, code)
 	})
+}
+
+// forbid answers as a host whose key may not do this.
+func forbid(w http.ResponseWriter, _ *http.Request) {
+	w.WriteHeader(http.StatusForbidden)
+	fmt.Fprint(w, `{"code":"FORBIDDEN","message":"","data":null}`)
 }
 
 // newIssuer publishes a discovery document that names as issuer its own address and suffix.
@@ -167,6 +176,7 @@ func TestCheckSomethingDoesNotAnswer(t *testing.T) {
 		probe, text, remedy   string // what they begin with, contain and contain
 	}{
 		{"host refuses the key", "HOST_API_KEY", "hunter2", "host", "does not accept our API key", "HOST_API_KEY"},
+		{"host forbids", "HOST_API_URL", serve(t, forbid), "host", "refused with status 403", "HOST_API_KEY"},
 		{"host down", "HOST_API_URL", "http://" + closed, "host", "unavailable", "HOST_API_URL"},
 		{"host is something else", "HOST_API_URL", serve(t, http.NotFound), "host", "unavailable", "HOST_API_URL"},
 		{"issuer down", "ISSUER", "http://" + closed, "issuer", "connection refused", "addresses"},
@@ -285,20 +295,43 @@ func TestCheckKeysetInDataDir(t *testing.T) {
 	}
 }
 
-// A host that never answers is given up on; what answered is still shown.
-func TestCheckGivesUpInTime(t *testing.T) {
-	release := make(chan struct{})
-	silent := serve(t, func(http.ResponseWriter, *http.Request) { <-release })
-	t.Cleanup(func() { close(release) })
-	configure(t, map[string]string{"HOST_API_URL": silent})
+// What never answers is given up on, and the others are heard all the same.
+func TestAskAllGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		pending := askAll(t.Context(), []probe{
+			{name: "silent", ask: func(ctx context.Context) (string, error) { <-ctx.Done(); return "", ctx.Err() }},
+			{name: "quick", ask: func(context.Context) (string, error) { return "answers", nil }},
+		}, time.Minute)
+		got := []answer{<-pending[0].result, <-pending[1].result}
+		want := []answer{{Name: "silent", Text: context.DeadlineExceeded.Error()}, {Name: "quick", OK: true, Text: "answers"}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		if waited := time.Since(start); waited != time.Minute { // by the bubble's clock
+			t.Errorf("waited %v, want a minute", waited)
+		}
+	})
+}
+
+func TestCheckInWords(t *testing.T) {
+	service := closedPort(t)
+	configure(t, map[string]string{"SERVICE": "http://" + service})
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), []string{"check", "--timeout", "50ms"}, strings.NewReader(""), &stdout, &stderr)
-	if code != exitUnanswered {
+	if code := run(t.Context(), []string{"check"}, strings.NewReader(""), &stdout, &stderr); code != exitUnanswered {
 		t.Errorf("exit code %d, want %d", code, exitUnanswered)
 	}
-	for _, want := range []string{"FAILED  host " + silent + ": ", "ok      DATA_DIR "} {
-		if !strings.Contains(stdout.String(), want) {
-			t.Errorf("%q is not in %s", want, stdout.String())
-		}
+	_, got, _ := strings.Cut(stdout.String(), "\n\nAsking")
+	want := " what Linkgate needs:\n" +
+		"  ok      host " + os.Getenv("HOST_API_URL") + ": answers and accepts HOST_API_KEY\n" +
+		"  ok      issuer " + os.Getenv("ISSUER") + ": answers and describes itself\n" +
+		"  FAILED  service " + service + ": the connection was refused\n" +
+		"      → Check the connection's addresses, and that this machine may reach them.\n" +
+		"  ok      DATA_DIR " + os.Getenv("DATA_DIR") + ": is not there yet, and can be made\n"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if stderr.Len() > 0 {
+		t.Errorf("standard error: %s", stderr.String())
 	}
 }

@@ -154,6 +154,7 @@ func TestEnvironmentMistakes(t *testing.T) {
 		{name: "public url without host", env: map[string]string{"PUBLIC_URL": "https://:8080"}, want: []string{"PUBLIC_URL has no host"}},
 		{name: "public url garbage", env: map[string]string{"PUBLIC_URL": "https://%zz"}, want: []string{"PUBLIC_URL is not an address"}},
 		{name: "host api http", env: map[string]string{"HOST_API_URL": "http://api.example.com"}, want: []string{"HOST_API_URL is http, which is safe on loopback alone"}},
+		{name: "host api query", env: map[string]string{"HOST_API_URL": "https://api.example.com?key=hunter2"}, want: []string{"HOST_API_URL has a query or fragment (? or #) in it"}},
 		{name: "short proxy secret", env: map[string]string{"HOST_PROXY_SECRET": "hunter2"}, want: []string{"HOST_PROXY_SECRET is 7 characters long"}},
 		{name: "second proxy secret short", env: map[string]string{"HOST_PROXY_SECRET": proxySecret + ",x"}, want: []string{"HOST_PROXY_SECRET number 2 of 2 is 1 character long"}},
 		{name: "comma too many", env: map[string]string{"HOST_PROXY_SECRET": proxySecret + ","}, want: []string{"HOST_PROXY_SECRET number 2 of 2 is empty"}},

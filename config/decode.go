@@ -109,9 +109,8 @@ func (d *decoder) texts(node ast.Node, key string) []string {
 	return values
 }
 
-// merged reads a mapping of texts over a copy of the preset's.
-func (d *decoder) merged(preset map[string]string, node ast.Node, key string, where map[string]ast.Node) map[string]string {
-	values := maps.Clone(preset)
+// merged reads a mapping of texts over values, which are the preset's (a copy of our own).
+func (d *decoder) merged(values map[string]string, node ast.Node, key string, where map[string]ast.Node) map[string]string {
 	entries, ok := d.mapping(node, key)
 	if !ok {
 		return values
