@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -56,7 +55,7 @@ func (b *Browser) Get(ctx context.Context, address string) (Page, error) {
 }
 
 // Cookies lists what the browser would send to an address.
-func (b *Browser) Cookies(u *url.URL) []*http.Cookie { return b.jar.Cookies(trusted(u)) }
+func (b *Browser) Cookies(u *url.URL) []*http.Cookie { return b.jar.Cookies(u) }
 
 // navigation is one request of a journey.
 type navigation struct {
@@ -109,7 +108,7 @@ func (b *Browser) send(ctx context.Context, n *navigation) (Page, error) {
 		return Page{}, err
 	}
 	defer answer.Body.Close()
-	b.jar.SetCookies(trusted(n.to), acceptable(answer.Cookies()))
+	b.jar.SetCookies(n.to, acceptable(answer.Cookies()))
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxBody))
 	if err != nil {
 		return Page{}, err
@@ -154,17 +153,6 @@ func worse(a, b string) string {
 		return a
 	}
 	return b
-}
-
-// trusted is the address as the cookie jar should see it.
-func trusted(u *url.URL) *url.URL {
-	ip := net.ParseIP(u.Hostname())
-	if u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return u
-	}
-	secure := *u
-	secure.Scheme = "https"
-	return &secure
 }
 
 // acceptable drops cookies that break the promise of the __Host- prefix, which the jar does not

@@ -1,6 +1,8 @@
 package host_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -355,6 +357,47 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	defer mu.Unlock()
 	if len(leaked) > 0 {
 		t.Errorf("requests reached another server: %v", leaked)
+	}
+}
+
+// An answer that is in order but for its size.
+func TestSizes(t *testing.T) {
+	padded := func(size int) string {
+		const frame = `{"code":"OK","data":{"id":"la1","pad":""}}`
+		return `{"code":"OK","data":{"id":"la1","pad":"` + strings.Repeat("x", size-len(frame)) + `"}}`
+	}
+	zipped := func(text string) []byte {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		io.WriteString(z, text)
+		z.Close()
+		return b.Bytes()
+	}
+	tests := []struct {
+		name, header, encoding string
+		body                   []byte
+		want                   string
+	}{
+		{"1 MiB", "", "", []byte(padded(1 << 20)), "ok"},
+		{"a byte more", "", "", []byte(padded(1<<20 + 1)), "unavailable"},
+		{"1 MiB zipped", "", "gzip", zipped(padded(1 << 20)), "ok"},
+		{"a byte more zipped", "", "gzip", zipped(padded(1<<20 + 1)), "unavailable"},
+		{"header of 10 kB", strings.Repeat("h", 10_000), "", []byte(padded(100)), "ok"},
+		{"header of 100 kB", strings.Repeat("h", 100_000), "", []byte(padded(100)), "unavailable"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+				if tt.encoding != "" {
+					w.Header().Set("Content-Encoding", tt.encoding)
+				}
+				w.Header().Set("X-Header", tt.header)
+				w.Write(tt.body)
+			})
+			if _, err := c.Get(context.Background(), "u1", "la1"); kind(err) != tt.want {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
 	}
 }
 
