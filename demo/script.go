@@ -29,7 +29,7 @@ type Script struct {
 // first that is set takes the place of the true answer. With none of them the true answer is sent.
 type Fault struct {
 	Done    bool          // do the operation before misbehaving, so that only its reply is lost
-	Delay   time.Duration // wait before anything else
+	Delay   time.Duration // wait before anything else; a caller that gives up meanwhile gets nothing done
 	Hang    bool          // never answer; ends when the caller gives up
 	Drop    bool          // close the connection without an answer
 	Endless bool          // answer 200 with JSON that never ends
@@ -134,7 +134,9 @@ func (s *stage) perform(op string, w http.ResponseWriter, r *http.Request, do ht
 			fault = *f
 		}
 	}
-	wait(r.Context(), fault.Delay)
+	if !wait(r.Context(), fault.Delay) {
+		return
+	}
 	answer := heldAnswer{header: http.Header{}, status: http.StatusOK}
 	if !fault.spoils() || fault.Done {
 		do(&answer, rewind())
@@ -184,12 +186,15 @@ func endless(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func wait(ctx context.Context, d time.Duration) {
+// wait tells whether the caller has waited, too.
+func wait(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return true
 	case <-ctx.Done():
+		return false
 	}
 }
 

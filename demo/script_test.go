@@ -31,6 +31,7 @@ func TestFaults(t *testing.T) {
 	}{
 		{"none", demo.Fault{}, `200 {"access_token"`, true},
 		{"late", demo.Fault{Delay: time.Millisecond}, `200 {"access_token"`, true},
+		{"too late", demo.Fault{Delay: time.Hour}, "hangs", false},
 		{"drop before", demo.Fault{Drop: true}, "dropped", false},
 		{"drop after", demo.Fault{Drop: true, Done: true}, "dropped", true},
 		{"hang before", demo.Fault{Hang: true}, "hangs", false},

@@ -133,7 +133,7 @@ func fositeConfig(o ServiceOptions) *fosite.Config {
 	}
 }
 
-func composeOAuth(config *fosite.Config, s *store, keys signingKeys) fosite.OAuth2Provider {
+func composeOAuth(config *fosite.Config, s fosite.Storage, keys signingKeys) fosite.OAuth2Provider {
 	key := func(context.Context) (any, error) { return keys.true, nil }
 	return compose.Compose(config, s,
 		&compose.CommonStrategy{
