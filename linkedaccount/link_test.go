@@ -164,6 +164,13 @@ func TestLinkRefused(t *testing.T) {
 		check(t, s.Revoked(t.Context(), a.ID)) // a late one
 		wantStatus(t, s, a.ID, linkedaccount.Linking)
 		wantToken(t, s, a.ID, "2")
+
+		// A later disconnect has both ends to do again.
+		check(t, s.HostAdded(t.Context(), a.ID, "h1"))
+		_, _, err = s.Unlink(t.Context(), a.ID)
+		check(t, err)
+		check(t, s.Revoked(t.Context(), a.ID))
+		wantStatus(t, s, a.ID, linkedaccount.Unlinking)
 	})
 }
 
