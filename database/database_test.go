@@ -65,6 +65,7 @@ func TestOpenAtOnce(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // goose waits a second when it meets another
 			databasetest.EachOptions(t, func(t *testing.T, o database.Options) {
 				prepare(t, o)
 				openAtOnce(t, o)
