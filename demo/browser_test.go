@@ -1,7 +1,6 @@
 package demo_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,7 +16,7 @@ import (
 
 func get(t *testing.T, b *demo.Browser, address string) demo.Page {
 	t.Helper()
-	page, err := b.Get(context.Background(), address)
+	page, err := b.Get(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,14 +71,14 @@ func TestBrowserForms(t *testing.T) {
 		"it":      "c=on1&do=it&h=hid&t=new",
 		"Or that": "c=on1&h=hid&or=Or+that&t=new",
 	} {
-		if _, err := b.Submit(context.Background(), page, button, url.Values{"t": {"new"}}); err != nil {
+		if _, err := b.Submit(t.Context(), page, button, url.Values{"t": {"new"}}); err != nil {
 			t.Fatal(err)
 		}
 		if want := "/send?a=b " + want + " " + server.URL + " same-origin"; sent != want {
 			t.Errorf("button %q sent %q, want %q", button, sent, want)
 		}
 	}
-	if _, err := b.Submit(context.Background(), page, "No", nil); !errors.Is(err, demo.ErrNoButton) {
+	if _, err := b.Submit(t.Context(), page, "No", nil); !errors.Is(err, demo.ErrNoButton) {
 		t.Errorf("err = %v, want ErrNoButton", err)
 	}
 }
@@ -108,7 +107,7 @@ func TestBrowserRedirects(t *testing.T) {
 	defer server.Close()
 	other = httptest.NewServer(handler)
 	defer other.Close()
-	ctx := context.Background()
+	ctx := t.Context()
 	b := demo.NewBrowser()
 	page := get(t, b, server.URL+"/form")
 	for _, button := range []string{"303", "307"} {
@@ -136,7 +135,7 @@ func TestBrowserRedirects(t *testing.T) {
 
 // The journey ends at any page that is not part of it.
 func TestSignInEndsEarly(t *testing.T) {
-	ctx := context.Background()
+	ctx := t.Context()
 	p := newParty(t, demo.ServiceOptions{})
 	if page, err := demo.NewBrowser().SignIn(ctx, p.issuer+"/nothing", "ada"); err != nil || page.Status != http.StatusNotFound {
 		t.Errorf("no ticket page: %d, %v; want 404", page.Status, err)

@@ -13,8 +13,8 @@ import (
 	"github.com/ory/fosite"
 )
 
-// slowStore takes its time between finding a code and giving it out, so that others can come in
-// between finding it and using it up.
+// slowStore takes its time between finding a code, or its challenge, and giving it out, so that
+// others can come in between finding it and using it up.
 type slowStore struct{ *store }
 
 func (s slowStore) GetAuthorizeCodeSession(ctx context.Context, code string, session fosite.Session) (fosite.Requester, error) {
@@ -23,11 +23,17 @@ func (s slowStore) GetAuthorizeCodeSession(ctx context.Context, code string, ses
 	return r, err
 }
 
+func (s slowStore) GetPKCERequestSession(ctx context.Context, signature string, session fosite.Session) (fosite.Requester, error) {
+	r, err := s.store.GetPKCERequestSession(ctx, signature, session)
+	time.Sleep(10 * time.Millisecond)
+	return r, err
+}
+
 // Exchanges of one code that overlap are told apart: one wins, and the rest end its grant.
 func TestOverlappingExchanges(t *testing.T) {
 	client := Clients("http://127.0.0.1:1")[0]
 	s := NewService(ServiceOptions{Issuer: "http://127.0.0.1:2", Clients: []Client{client}})
-	s.oauth = composeOAuth(s.config, slowStore{s.store}, s.keys)
+	s.oauth = composeOAuth(fositeConfig(s.options), slowStore{s.store}, s.keys)
 
 	const verifier = "a-verifier-that-is-long-enough-for-RFC-7636"
 	const challenge = "RlBsjzfF_69KXimd4t6uQgY-XB_zMcle7JB6a7qsvRs"

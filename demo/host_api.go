@@ -3,6 +3,7 @@ package demo
 import (
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -239,7 +240,8 @@ func (h *Host) remove(userID, id string) (any, error) {
 
 // writeEnvelope answers with data, or with err, which is a problem.
 func writeEnvelope(w http.ResponseWriter, data any, err error) {
-	if p, failed := err.(problem); failed {
+	var p problem
+	if errors.As(err, &p) {
 		writeJSON(w, p.status, envelope{Code: p.code, Message: p.message})
 		return
 	}

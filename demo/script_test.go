@@ -1,7 +1,6 @@
 package demo_test
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -118,11 +117,11 @@ func TestScriptOrder(t *testing.T) {
 		note("fault")(op, r)
 		return nil
 	}})
-	if _, err := c.Add(context.Background(), "u_ada", host.LinkedAccount{AuthID: "notes", ExternalAccountID: "x"}, "k"); err != nil {
+	if _, err := c.Add(t.Context(), "u_ada", host.LinkedAccount{AuthID: "notes", ExternalAccountID: "x"}, "k"); err != nil {
 		t.Fatal(err)
 	}
 	h.Play(demo.Script{})
-	if _, err := c.List(context.Background(), "u_ada"); err != nil {
+	if _, err := c.List(t.Context(), "u_ada"); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"before add undone", "fault add undone", "after add done"}, got); diff != "" {

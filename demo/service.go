@@ -66,7 +66,6 @@ type ServiceUser struct {
 // authorization response has iss (RFC 9207).
 type Service struct {
 	options ServiceOptions
-	config  *fosite.Config
 	oauth   fosite.OAuth2Provider
 	store   *store
 	keys    signingKeys
@@ -102,8 +101,7 @@ func NewService(o ServiceOptions) *Service {
 		names:    map[string]string{},
 	}
 	s.stage.errorBody, s.stage.note = oauthError, s.note
-	s.config = fositeConfig(o)
-	s.oauth = composeOAuth(s.config, s.store, s.keys)
+	s.oauth = composeOAuth(fositeConfig(o), s.store, s.keys)
 	s.routes = s.newRoutes()
 	s.Register(o.Clients...)
 	return s
@@ -134,7 +132,7 @@ func fositeConfig(o ServiceOptions) *fosite.Config {
 }
 
 func composeOAuth(config *fosite.Config, s fosite.Storage, keys signingKeys) fosite.OAuth2Provider {
-	key := func(context.Context) (any, error) { return keys.true, nil }
+	key := func(context.Context) (any, error) { return keys.own, nil }
 	return compose.Compose(config, s,
 		&compose.CommonStrategy{
 			CoreStrategy:               compose.NewOAuth2HMACStrategy(config),
@@ -152,12 +150,12 @@ func composeOAuth(config *fosite.Config, s fosite.Storage, keys signingKeys) fos
 
 // signingKeys are the key of the JWKS, and one that nobody knows.
 type signingKeys struct {
-	true, foreign *ecdsa.PrivateKey
-	id            string
+	own, foreign *ecdsa.PrivateKey
+	id           string
 }
 
 func newSigningKeys() signingKeys {
-	return signingKeys{true: newKey(), foreign: newKey(), id: random()}
+	return signingKeys{own: newKey(), foreign: newKey(), id: random()}
 }
 
 func newKey() *ecdsa.PrivateKey {

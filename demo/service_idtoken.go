@@ -80,7 +80,7 @@ func (k signingKeys) sign(t IDToken) (string, error) {
 	if t.Unsigned {
 		return encodeSegment(map[string]any{"alg": "none"}) + "." + encodeSegment(t.Claims) + ".", nil
 	}
-	key := k.true
+	key := k.own
 	if t.ForeignKey {
 		key = k.foreign
 	}
@@ -95,7 +95,7 @@ func (k signingKeys) header() *jwt.Headers {
 
 // jwks is the public half, RFC 7517 and RFC 7518 §6.2.
 func (k signingKeys) jwks() map[string]any {
-	x, y := coordinates(&k.true.PublicKey)
+	x, y := coordinates(&k.own.PublicKey)
 	return map[string]any{"keys": []any{map[string]string{
 		"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": k.id, "x": x, "y": y,
 	}}}

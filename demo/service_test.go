@@ -1,7 +1,6 @@
 package demo_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -23,7 +22,7 @@ const adaSubject = "acct_1815"
 
 // The whole life of a grant, as an independent OpenID Connect client sees it.
 func TestServiceJourney(t *testing.T) {
-	ctx := context.Background()
+	ctx := t.Context()
 	p := newParty(t, demo.ServiceOptions{})
 	g := p.signIn(t, demo.NotesOIDC, "ada")
 	if got, want := g.callback.Get("state")+" "+g.callback.Get("iss"), testState+" "+p.issuer; got != want {
@@ -84,7 +83,7 @@ func TestServiceJourney(t *testing.T) {
 
 func refresh(t *testing.T, c *oauth2.Config, refreshToken string) *oauth2.Token {
 	t.Helper()
-	token, err := c.TokenSource(context.Background(), &oauth2.Token{RefreshToken: refreshToken}).Token()
+	token, err := c.TokenSource(t.Context(), &oauth2.Token{RefreshToken: refreshToken}).Token()
 	if err != nil {
 		t.Fatalf("refreshing: %v", err)
 	}
@@ -129,10 +128,10 @@ func TestPlainOAuth2(t *testing.T) {
 	if raw := token.Extra("id_token"); raw != nil {
 		t.Error("an ID token came without the openid scope")
 	}
-	if info, err := g.config.Client(context.Background(), token).Get(p.issuer + "/oauth/userinfo"); err != nil || info.StatusCode != 401 {
+	if info, err := g.config.Client(t.Context(), token).Get(p.issuer + "/oauth/userinfo"); err != nil || info.StatusCode != 401 {
 		t.Errorf("userinfo without the openid scope: %v, %v; want 401", info.Status, err)
 	}
-	answer, err := g.config.Client(context.Background(), token).Get(p.issuer + "/api/me")
+	answer, err := g.config.Client(t.Context(), token).Get(p.issuer + "/api/me")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +184,7 @@ func TestExchangeIsStrict(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := p.signIn(t, demo.NotesOIDC, "ada")
 			spoil(&g)
-			_, err := g.config.Exchange(context.Background(), g.code, oauth2.VerifierOption(g.verifier))
+			_, err := g.config.Exchange(t.Context(), g.code, oauth2.VerifierOption(g.verifier))
 			var refused *oauth2.RetrieveError
 			if !errors.As(err, &refused) {
 				t.Errorf("err = %v, want a refusal", err)
@@ -208,7 +207,7 @@ func TestCodeIsUsedOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 100 {
 		all.Go(func() {
-			if _, err := g.config.Exchange(context.Background(), g.code, oauth2.VerifierOption(g.verifier)); err == nil {
+			if _, err := g.config.Exchange(t.Context(), g.code, oauth2.VerifierOption(g.verifier)); err == nil {
 				won.Add(1)
 			}
 		})
@@ -231,7 +230,7 @@ func TestRefreshReuseEndsTheGrant(t *testing.T) {
 	first := g.exchange(t)
 	other := p.signIn(t, demo.NotesOIDC, "ada").exchange(t)
 	second := refresh(t, g.config, first.RefreshToken)
-	_, err := g.config.TokenSource(context.Background(), &oauth2.Token{RefreshToken: first.RefreshToken}).Token()
+	_, err := g.config.TokenSource(t.Context(), &oauth2.Token{RefreshToken: first.RefreshToken}).Token()
 	var refused *oauth2.RetrieveError
 	if !errors.As(err, &refused) || refused.ErrorCode != "invalid_grant" {
 		t.Errorf("reuse: err = %v, want invalid_grant", err)
@@ -241,182 +240,5 @@ func TestRefreshReuseEndsTheGrant(t *testing.T) {
 	}
 	if !p.service.Active(other.RefreshToken) {
 		t.Error("another grant of the same user was ended too")
-	}
-}
-
-func TestAuthorizationResponses(t *testing.T) {
-	p := newParty(t, demo.ServiceOptions{})
-	s256 := oauth2.S256ChallengeOption(oauth2.GenerateVerifier())
-	tests := []struct {
-		name    string
-		options []oauth2.AuthCodeOption
-		want    string // error, or "" for a code
-	}{
-		{"in order", []oauth2.AuthCodeOption{s256}, ""},
-		{"no PKCE", nil, "invalid_request"},
-		{"plain PKCE", []oauth2.AuthCodeOption{
-			oauth2.SetAuthURLParam("code_challenge", strings.Repeat("c", 43)), oauth2.SetAuthURLParam("code_challenge_method", "plain"),
-		}, "invalid_request"},
-		{"unknown scope", []oauth2.AuthCodeOption{s256, oauth2.SetAuthURLParam("scope", "openid everything")}, "invalid_scope"},
-		{"implicit", []oauth2.AuthCodeOption{s256, oauth2.SetAuthURLParam("response_type", "token")}, "unsupported_response_type"},
-		{"silent", []oauth2.AuthCodeOption{s256, oauth2.SetAuthURLParam("prompt", "none")}, "interaction_required"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			p.authorizeAt(p.config(demo.NotesOIDC).AuthCodeURL(testState, tt.options...))
-			if _, err := demo.NewBrowser().SignIn(context.Background(), p.URL+"/connect/ticket", "ada"); err != nil {
-				t.Fatal(err)
-			}
-			q := p.took()
-			if q.Get("error") != tt.want || q.Has("code") != (tt.want == "") {
-				t.Errorf("callback got %v, want error %q", q, tt.want)
-			}
-			if q.Get("iss") != p.issuer || q.Get("state") != testState {
-				t.Errorf("iss, state = %q, %q; want %q, %q", q.Get("iss"), q.Get("state"), p.issuer, testState)
-			}
-		})
-	}
-}
-
-func TestDeny(t *testing.T) {
-	p := newParty(t, demo.ServiceOptions{})
-	p.authorizeAt(p.config(demo.NotesOIDC).AuthCodeURL(testState, oauth2.S256ChallengeOption(oauth2.GenerateVerifier())))
-	if _, err := demo.NewBrowser().Deny(context.Background(), p.URL+"/connect/ticket", "ada"); err != nil {
-		t.Fatal(err)
-	}
-	if q := p.took(); q.Get("error") != "access_denied" || q.Get("iss") != p.issuer || q.Has("code") {
-		t.Errorf("callback got %v, want access_denied with iss", q)
-	}
-}
-
-// A request whose client or redirect URI can't be trusted is answered to the user alone.
-func TestUntrustedRequestsStayHere(t *testing.T) {
-	p := newParty(t, demo.ServiceOptions{})
-	for _, change := range []url.Values{
-		{"client_id": {"nobody"}}, {"redirect_uri": {p.URL + "/elsewhere"}}, {"redirect_uri": {"https://evil.example/"}},
-	} {
-		address, _ := url.Parse(p.config(demo.NotesOIDC).AuthCodeURL(testState, oauth2.S256ChallengeOption("x")))
-		q := address.Query()
-		for name, values := range change {
-			q[name] = values
-		}
-		address.RawQuery = q.Encode()
-		page, err := demo.NewBrowser().Get(context.Background(), address.String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if page.Status != http.StatusBadRequest || page.URL.Host != address.Host || !strings.Contains(page.Body, "Acme Notes") {
-			t.Errorf("%v: got %d at %s, want a 400 page of the service", change, page.Status, page.URL)
-		}
-	}
-}
-
-func TestPages(t *testing.T) {
-	ctx := context.Background()
-	p := newParty(t, demo.ServiceOptions{})
-	b := demo.NewBrowser()
-	signInPage, err := b.Get(ctx, p.config(demo.NotesOIDC).AuthCodeURL(testState, oauth2.S256ChallengeOption(oauth2.GenerateVerifier())))
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := b.Submit(ctx, signInPage, "Sign in", url.Values{"username": {"ada"}, "password": {"guess"}})
-	if err != nil || !strings.Contains(again.Body, "belong together") {
-		t.Fatalf("a wrong password got %d, %v", again.Status, err)
-	}
-	consent, err := b.Submit(ctx, again, "Sign in", url.Values{"username": {"ada"}, "password": {demo.Password}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"Staffroom", "Ada Lovelace", "Read your notes", "notes.read", "Stay connected"} {
-		if !strings.Contains(consent.Body, want) {
-			t.Errorf("the consent page lacks %q", want)
-		}
-	}
-	for _, page := range []demo.Page{signInPage, again, consent} {
-		if page.Header.Get("Cross-Origin-Opener-Policy") != "" || page.Header.Get("Content-Security-Policy") == "" {
-			t.Errorf("headers of %s = %v", page.URL, page.Header)
-		}
-	}
-	switched, err := b.Submit(ctx, consent, "switch", nil)
-	if err != nil || !strings.Contains(switched.Body, "Sign in to Acme Notes") {
-		t.Errorf("use another account got %d, %v", switched.Status, err)
-	}
-}
-
-// What is unticked is not granted.
-func TestPartialConsent(t *testing.T) {
-	ctx := context.Background()
-	p := newParty(t, demo.ServiceOptions{})
-	g := grant{config: p.config(demo.NotesOIDC), verifier: oauth2.GenerateVerifier()}
-	b := demo.NewBrowser()
-	page, err := b.Get(ctx, g.config.AuthCodeURL(testState, oauth2.S256ChallengeOption(g.verifier)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	page, err = b.Submit(ctx, page, "sign-in", url.Values{"username": {"ada"}, "password": {demo.Password}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err = b.Submit(ctx, page, "Allow", url.Values{"kept": {"profile"}}); err != nil {
-		t.Fatal(err)
-	}
-	g.code = p.took().Get("code")
-	token := g.exchange(t)
-	if got, _ := token.Extra("scope").(string); got != "openid profile" || token.RefreshToken != "" {
-		t.Errorf("scope = %q, refresh token %t; want openid profile and none", got, token.RefreshToken != "")
-	}
-}
-
-// A form on another site must not press Allow.
-func TestConsentIsGuardedAgainstForgery(t *testing.T) {
-	p := newParty(t, demo.ServiceOptions{})
-	r, _ := http.NewRequest(http.MethodPost, p.issuer+"/oauth/authorize", strings.NewReader("action=allow"))
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Sec-Fetch-Site", "cross-site")
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer.Body.Close()
-	if answer.StatusCode != http.StatusForbidden {
-		t.Errorf("status = %d, want 403", answer.StatusCode)
-	}
-}
-
-func TestTamperIDToken(t *testing.T) {
-	ctx := context.Background()
-	p := newParty(t, demo.ServiceOptions{})
-	provider, err := oidc.NewProvider(ctx, p.issuer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tests := map[string]func(*demo.IDToken){
-		"WrongIssuer": demo.WrongIssuer, "WrongAudience": demo.WrongAudience, "Expired": demo.Expired,
-		"AlgNone": demo.AlgNone, "ForeignKey": demo.ForeignKey, "WrongNonce": demo.WrongNonce, "NoNonce": demo.NoNonce,
-		"nothing": func(*demo.IDToken) {}, "": nil,
-	}
-	for name, tamper := range tests {
-		t.Run(name, func(t *testing.T) {
-			p.service.TamperIDToken(tamper)
-			g := p.signIn(t, demo.NotesOIDC, "ada")
-			raw, _ := g.exchange(t).Extra("id_token").(string)
-			idToken, err := provider.Verifier(&oidc.Config{ClientID: g.config.ClientID}).Verify(ctx, raw)
-			good := err == nil && idToken.Nonce == testNonce
-			if want := name == "nothing" || name == ""; good != want {
-				t.Errorf("ID token is good: %t (%v), want %t", good, err, want)
-			}
-		})
-	}
-}
-
-func TestTamperRedirect(t *testing.T) {
-	p := newParty(t, demo.ServiceOptions{})
-	p.service.TamperRedirect(func(q url.Values) { q.Del("iss"); q.Set("state", "other") })
-	if q := p.signIn(t, demo.NotesOIDC, "ada").callback; q.Has("iss") || q.Get("state") != "other" {
-		t.Errorf("callback got %v", q)
-	}
-	p.service.TamperRedirect(nil)
-	if q := p.signIn(t, demo.NotesOIDC, "ada").callback; q.Get("iss") != p.issuer || q.Get("state") != testState {
-		t.Errorf("callback got %v after tampering ended", q)
 	}
 }

@@ -192,6 +192,12 @@ func accept(k call, status int, e envelope) error {
 // restyLog takes resty's own lines into ours; left alone it writes to standard error.
 type restyLog struct{ log *slog.Logger }
 
-func (l restyLog) Errorf(format string, v ...any) { l.log.Debug(fmt.Sprintf(format, v...)) }
-func (l restyLog) Warnf(format string, v ...any)  { l.log.Debug(fmt.Sprintf(format, v...)) }
-func (l restyLog) Debugf(format string, v ...any) { l.log.Debug(fmt.Sprintf(format, v...)) }
+func (l restyLog) Errorf(format string, v ...any) {
+	l.log.Debug("resty", "line", fmt.Sprintf(format, v...))
+}
+func (l restyLog) Warnf(format string, v ...any) {
+	l.log.Debug("resty", "line", fmt.Sprintf(format, v...))
+}
+func (l restyLog) Debugf(format string, v ...any) {
+	l.log.Debug("resty", "line", fmt.Sprintf(format, v...))
+}

@@ -1,7 +1,6 @@
 package host_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -50,7 +49,7 @@ func TestWire(t *testing.T) {
 		`"refresh_token":"rt","requires_reauth":true,"access_token":"at","extra":"Ada"}`
 	const stored = `{"code":"OK","message":"OK","data":{"id":"la1",` + `"auth_id":"notes","external_account_id":"ada@notes",` +
 		`"expiry":"2031-02-03T04:05:06Z","refresh_token":"rt","requires_reauth":true,"access_token":"at","extra":"Ada","more":1}}`
-	ctx := context.Background()
+	ctx := t.Context()
 	tests := []struct {
 		name, answer, request, body string
 		call                        func(*host.Client) (any, error)
@@ -136,7 +135,7 @@ func TestIDsInPaths(t *testing.T) {
 				}
 				answer(w, 404, `{"code":"NOT_FOUND"}`)
 			})
-			if _, err := c.Get(context.Background(), id, id); !errors.Is(err, host.ErrNotFound) {
+			if _, err := c.Get(t.Context(), id, id); !errors.Is(err, host.ErrNotFound) {
 				t.Errorf("err = %v, want ErrNotFound", err)
 			}
 			if diff := cmp.Diff([]string{id, id}, got); diff != "" {
@@ -147,7 +146,7 @@ func TestIDsInPaths(t *testing.T) {
 	for _, id := range []string{"", ".", ".."} {
 		t.Run(fmt.Sprintf("%q is refused", id), func(t *testing.T) {
 			c := newClient(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
-			ctx := context.Background()
+			ctx := t.Context()
 			_, getErr := c.Get(ctx, "u1", id)
 			_, listErr := c.List(ctx, id)
 			_, updateErr := c.Update(ctx, "u1", host.LinkedAccount{ID: id})
@@ -209,7 +208,7 @@ func TestAddOrFind(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := &stub{answers: tt.answers}
-			got, err := newClient(t, s.ServeHTTP).AddOrFind(context.Background(), "u1", ada, "k", tt.mayHave)
+			got, err := newClient(t, s.ServeHTTP).AddOrFind(t.Context(), "u1", ada, "k", tt.mayHave)
 			if got.ID != tt.wantID || statusOf(err) != tt.wantStatus || (err == nil) != (tt.wantStatus == 0) {
 				t.Errorf("got %q, %v; want %q, status %d", got.ID, err, tt.wantID, tt.wantStatus)
 			}
@@ -244,10 +243,10 @@ func TestAddIsNeverSentTwice(t *testing.T) {
 		}
 		answer(w, 200, `{"code":"OK","data":[]}`)
 	})
-	if _, err := c.List(context.Background(), "u1"); err != nil { // leaves a connection to reuse
+	if _, err := c.List(t.Context(), "u1"); err != nil { // leaves a connection to reuse
 		t.Fatal(err)
 	}
-	_, err := c.Add(context.Background(), "u1", host.LinkedAccount{}, "k")
+	_, err := c.Add(t.Context(), "u1", host.LinkedAccount{}, "k")
 	var unavailable *host.UnavailableError
 	if !errors.As(err, &unavailable) {
 		t.Errorf("err = %v, want *UnavailableError", err)
