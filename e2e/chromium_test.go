@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ var screens = []screen{
 	{name: "desk-dark", width: 1280, height: 800, dark: true},
 }
 
-// chromium starts a real Chromium with one window. Extra flags come as name and value in turn.
+// chromium starts a real Chromium with one window.
 func chromium(t *testing.T) context.Context {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
@@ -82,14 +83,29 @@ func ask[T any](t *testing.T, window context.Context, action chromedp.Action[T])
 	return answer
 }
 
-// opened runs steps that open a window, and returns that window.
+// opened runs steps that open a window at Linkgate, and returns that window once it is there: the
+// host opens an empty one first.
 func opened(t *testing.T, window context.Context, steps ...chromedp.Action[chromedp.Void]) context.Context {
 	t.Helper()
-	id := chromedp.WaitNewTarget(window, func(i *target.Info) bool { return i.OpenerID != "" })
 	do(t, window, steps...)
-	popup, cancel := chromedp.NewContext(window, chromedp.WithTargetID(<-id))
+	var id target.ID
+	eventually(t, "a window opens at Linkgate", func() bool {
+		targets, err := chromedp.Targets(window)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range targets {
+			if i.OpenerID != "" && strings.Contains(i.URL, "/connect/") {
+				id = i.TargetID
+			}
+		}
+		return id != ""
+	})
+	popup, cancel := chromedp.NewContext(window, chromedp.WithTargetID(id))
 	t.Cleanup(cancel)
-	do(t, popup)
+	if err := chromedp.Do(popup); err != nil { // not with do: the window lives as long as this context
+		t.Fatalf("attaching to the window: %v", err)
+	}
 	return popup
 }
 
