@@ -57,7 +57,7 @@ func TestKillAtEveryStep(t *testing.T) {
 }
 
 func killAtEveryStep(t *testing.T, options ...option) {
-	c := &crasher{world: newWorld(t, append(options, with("LOG_LEVEL", "info"))...), stepOf: map[string]string{}}
+	c := &crasher{world: newWorld(t, append(options, with("LOG_LEVEL", "info"), crowded(killsAStep*len(linkingSteps)))...), stepOf: map[string]string{}}
 	for i, s := range linkingSteps {
 		for j := range killsAStep {
 			c.kill(t, s, crowdUser(i*killsAStep+j), c.link)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -67,34 +68,37 @@ func subjectOf(username string) string {
 	panic("no such user at the service: " + username)
 }
 
-// hostUsers are ada, grace, and a crowd for tests that need one.
-func hostUsers() []demo.User {
-	users := []demo.User{{ID: "ada", Name: "Ada Lovelace"}, {ID: "grace", Name: "Grace Hopper"}}
-	for i := range crowd {
-		users = append(users, demo.User{ID: crowdUser(i), Name: fmt.Sprintf("User %d", i)})
-	}
-	return users
+// setup is what a world is made of.
+type setup struct {
+	env   map[string]string
+	users []demo.User // of the host
 }
 
-const crowd = 200
+// option changes a world before it starts.
+type option func(*setup)
+
+func with(name, value string) option {
+	return func(s *setup) { s.env[name] = value }
+}
+
+// crowded gives the host n users more: crowdUser(0) and so on.
+func crowded(n int) option {
+	return func(s *setup) {
+		for i := range n {
+			s.users = append(s.users, demo.User{ID: crowdUser(i), Name: fmt.Sprintf("User %d", i)})
+		}
+	}
+}
 
 func crowdUser(i int) string { return fmt.Sprintf("user-%d", i) }
 
-// option changes a world before it starts.
-type option func(env map[string]string)
-
-func with(name, value string) option {
-	return func(env map[string]string) { env[name] = value }
-}
-
-// newWorld starts all three. Without options Linkgate runs on its embedded stores.
+// newWorld starts all three. Without options Linkgate runs on its embedded stores, and the host
+// has the users ada and grace.
 func newWorld(t *testing.T, options ...option) *world {
 	t.Helper()
-	w := &world{Host: demo.NewHost(demo.HostOptions{Users: hostUsers()})}
 	publicAddr, operatorAddr := freeAddr(t), freeAddr(t)
 	publicURL := "http://" + publicAddr
-	w.Clients = demo.Clients(publicURL)
-	hostURL := serve(t, w.Host)
+	w := &world{Clients: demo.Clients(publicURL)}
 	w.serveService(t)
 
 	dir := t.TempDir()
@@ -102,18 +106,24 @@ func newWorld(t *testing.T, options ...option) *world {
 	if err := os.WriteFile(connections, []byte(demo.Connections(w.Issuer, w.Clients)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env := map[string]string{
-		"ADDR": publicAddr, "OPERATOR_ADDR": operatorAddr, "PUBLIC_URL": publicURL,
-		"HOST_API_URL": hostURL, "HOST_API_KEY": w.Host.APIKey().Reveal(),
-		"HOST_PROXY_SECRET": w.Host.ProxySecret().Reveal(), "HOST_ORIGIN": hostURL,
-		"CONNECTIONS_FILE": connections, "DATA_DIR": filepath.Join(dir, "data"),
-		"ALLOW_PRIVATE_NETWORKS": "true", "LOG_LEVEL": "debug", "LOG_FORMAT": "json",
+	s := setup{
+		env: map[string]string{
+			"ADDR": publicAddr, "OPERATOR_ADDR": operatorAddr, "PUBLIC_URL": publicURL,
+			"CONNECTIONS_FILE": connections, "DATA_DIR": filepath.Join(dir, "data"),
+			"ALLOW_PRIVATE_NETWORKS": "true", "LOG_LEVEL": "debug", "LOG_FORMAT": "json",
+		},
+		users: []demo.User{{ID: "ada", Name: "Ada Lovelace"}, {ID: "grace", Name: "Grace Hopper"}},
 	}
 	for _, o := range options {
-		o(env)
+		o(&s)
 	}
-	w.Host.SetLinkgate(publicURL)
-	w.Linkgate = &process{t: t, env: env, log: &logBuffer{}}
+	w.Host = demo.NewHost(demo.HostOptions{Users: s.users, LinkgateURL: publicURL})
+	hostURL := serve(t, w.Host)
+	maps.Copy(s.env, map[string]string{
+		"HOST_API_URL": hostURL, "HOST_API_KEY": w.Host.APIKey().Reveal(),
+		"HOST_PROXY_SECRET": w.Host.ProxySecret().Reveal(), "HOST_ORIGIN": hostURL,
+	})
+	w.Linkgate = &process{t: t, env: s.env, log: &logBuffer{}}
 	w.Linkgate.Start()
 	t.Cleanup(w.Linkgate.finish)
 	return w
