@@ -19,6 +19,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -124,18 +125,29 @@ func (c *Client) AddOrFind(ctx context.Context, userID string, a LinkedAccount, 
 	return found, findErr
 }
 
-// find looks for the user's record of the same account; ErrNotFound.
-func (c *Client) find(ctx context.Context, userID string, a LinkedAccount) (LinkedAccount, error) {
+// Matching reads the user's records of one account, in the host's order: there is more than one when
+// an add was repeated at a host that ignores Idempotency-Key. None is no error; ErrNotFound when the
+// host does not know the user.
+func (c *Client) Matching(ctx context.Context, userID, authID, externalAccountID string) ([]LinkedAccount, error) {
 	all, err := c.List(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(a LinkedAccount) bool {
+		return a.AuthID != authID || a.ExternalAccountID != externalAccountID
+	}), nil
+}
+
+// find is the first of Matching; ErrNotFound when there is none.
+func (c *Client) find(ctx context.Context, userID string, a LinkedAccount) (LinkedAccount, error) {
+	same, err := c.Matching(ctx, userID, a.AuthID, a.ExternalAccountID)
 	if err != nil {
 		return LinkedAccount{}, err
 	}
-	for _, have := range all {
-		if have.AuthID == a.AuthID && have.ExternalAccountID == a.ExternalAccountID {
-			return have, nil
-		}
+	if len(same) == 0 {
+		return LinkedAccount{}, ErrNotFound
 	}
-	return LinkedAccount{}, ErrNotFound
+	return same[0], nil
 }
 
 // Get reads one; ErrNotFound.

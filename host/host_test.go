@@ -219,6 +219,37 @@ func TestAddOrFind(t *testing.T) {
 	}
 }
 
+func TestMatching(t *testing.T) {
+	const listed = `200 {"code":"OK","data":[{"id":"1","auth_id":"notes","external_account_id":"grace"},` +
+		`{"id":"2","auth_id":"notes","external_account_id":"ada"},{"id":"3","auth_id":"other","external_account_id":"ada"},` +
+		`{"id":"4","auth_id":"notes","external_account_id":"ada"}]}`
+	tests := map[string]struct {
+		answer   string
+		external string
+		wantIDs  []string
+		wantKind string
+	}{
+		"every one":    {listed, "ada", []string{"2", "4"}, "ok"},
+		"one":          {listed, "grace", []string{"1"}, "ok"},
+		"none":         {listed, "Ada", nil, "ok"},
+		"unknown user": {`404 {"code":"NOT_FOUND"}`, "ada", nil, "not found"},
+		"down":         {`503 {"code":"UNAVAILABLE"}`, "ada", nil, "unavailable"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := &stub{answers: []string{tt.answer}}
+			same, err := newClient(t, s.ServeHTTP).Matching(t.Context(), "u1", "notes", tt.external)
+			var ids []string
+			for _, a := range same {
+				ids = append(ids, a.ID)
+			}
+			if diff := cmp.Diff(tt.wantIDs, ids); diff != "" || kind(err) != tt.wantKind {
+				t.Errorf("got %v, want %s; ids (-want +got):\n%s", err, tt.wantKind, diff)
+			}
+		})
+	}
+}
+
 func statusOf(err error) int {
 	var refused *host.RefusedError
 	if errors.As(err, &refused) {
