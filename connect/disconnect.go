@@ -3,8 +3,10 @@ package connect
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"linkgate/database"
 	"linkgate/host"
 	"linkgate/linkedaccount"
 	"linkgate/outbox"
@@ -23,7 +25,7 @@ func (s *Service) Disconnect(ctx context.Context, hostUserID, linkedAccountID st
 		return s.disconnectUnknown(ctx, hostUserID, linkedAccountID)
 	}
 	if err != nil {
-		return databaseDown(err)
+		return databaseError(err)
 	}
 	return s.unlink(ctx, a.ID)
 }
@@ -32,7 +34,7 @@ func (s *Service) Disconnect(ctx context.Context, hostUserID, linkedAccountID st
 func (s *Service) unlink(ctx context.Context, accountID string) error {
 	atHost, atService, err := s.Accounts.Unlink(ctx, accountID)
 	if err != nil {
-		return databaseDown(err)
+		return databaseError(err)
 	}
 	s.tryLater(ctx, atService)
 	if atHost == "" {
@@ -40,10 +42,7 @@ func (s *Service) unlink(ctx context.Context, accountID string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, hostDeadline)
 	defer cancel()
-	if err := s.tryShared(ctx, atHost); err != nil {
-		return &UnavailableError{System: "the host", RetryAfter: 5 * time.Second, Err: err}
-	}
-	return nil
+	return hostAnswer(s.tryShared(ctx, atHost))
 }
 
 // tryShared tries a promise that another request may be at: then it waits for that one.
@@ -64,23 +63,23 @@ func (s *Service) tryShared(ctx context.Context, promise string) error {
 	}
 }
 
-// tryLater tries a promise at once without anybody waiting for it.
+// tryLater has a promise tried at once without anybody waiting for it: the outbox does not stop
+// what it has begun when a caller has no patience at all.
 func (s *Service) tryLater(ctx context.Context, promise string) {
 	if promise == "" {
 		return
 	}
-	ctx = context.WithoutCancel(ctx)
-	go func() {
-		err := s.Outbox.Try(ctx, promise)
-		if err != nil && !errors.Is(err, outbox.ErrGone) && !errors.Is(err, outbox.ErrLeased) {
-			s.Log.WarnContext(ctx, "not done at once; the outbox goes on", "promise", promise, "error", err)
-		}
-	}()
+	impatient, cancel := context.WithCancel(ctx)
+	cancel()
+	_ = s.Outbox.Try(impatient, promise) // the outbox logs how it went
 }
 
 // disconnectUnknown deletes a record at the host that we have no account for: one from before
 // Linkgate, or one whose add has arrived there without our having had the answer.
 func (s *Service) disconnectUnknown(ctx context.Context, hostUserID, linkedAccountID string) error {
+	if ok, err := s.Limit.Allow("unknown account of " + hostUserID); err != nil || !ok {
+		return ErrTooMany
+	}
 	record, err := s.Host.Get(ctx, hostUserID, linkedAccountID)
 	if err != nil {
 		return hostAnswer(err)
@@ -88,30 +87,38 @@ func (s *Service) disconnectUnknown(ctx context.Context, hostUserID, linkedAccou
 	a, err := s.Accounts.BySubject(ctx, hostUserID, record.AuthID, record.ExternalAccountID)
 	switch {
 	case err == nil && a.HostID == "":
-		if err := s.Accounts.HostAdded(ctx, a.ID, linkedAccountID); err != nil {
-			return databaseDown(err)
+		if err := s.Accounts.HostAdded(ctx, a.ID, linkedAccountID, a.Version); err != nil {
+			return databaseError(err)
 		}
 		return s.unlink(ctx, a.ID)
 	case err != nil && !errors.Is(err, linkedaccount.ErrNotFound):
-		return databaseDown(err)
+		return databaseError(err)
 	}
 	s.auditAccount(ctx, "disconnect.unknown", linkedaccount.Account{HostUserID: hostUserID, AuthID: record.AuthID}, linkedAccountID)
 	return hostAnswer(s.Host.Delete(ctx, hostUserID, linkedAccountID))
 }
 
+// hostAnswer tells what the host's answer to a deletion means to whoever asked for it.
 func hostAnswer(err error) error {
+	var refused *host.RefusedError
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, host.ErrNotFound):
 		return ErrNotFound
+	case errors.As(err, &refused), errors.Is(err, host.ErrUnauthorized):
+		return fmt.Errorf("%w: %w", ErrHostRefuses, err)
 	}
 	return &UnavailableError{System: "the host", RetryAfter: 5 * time.Second, Err: err}
 }
 
-func databaseDown(err error) error {
-	if errors.Is(err, linkedaccount.ErrNotFound) {
+// databaseError turns an error of the account store into one of ours.
+func databaseError(err error) error {
+	switch {
+	case errors.Is(err, linkedaccount.ErrNotFound):
 		return ErrNotFound
+	case database.IsUnavailable(err):
+		return &UnavailableError{System: "the database", RetryAfter: time.Second, Err: err}
 	}
-	return &UnavailableError{System: "the database", RetryAfter: time.Second, Err: err}
+	return err
 }

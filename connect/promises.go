@@ -32,7 +32,10 @@ func (s *Service) addAtHost(ctx context.Context, m outbox.Message) error {
 	if err != nil || a.Status != linkedaccount.Linking {
 		return err
 	}
-	hostID, err := s.writeAtHost(ctx, a, m.Attempts > 1 || a.Version > 1)
+	if err := s.deletionFirst(ctx, a); err != nil {
+		return err
+	}
+	hostID, err := s.writeAtHost(ctx, a, m)
 	var refused *host.RefusedError
 	if errors.As(err, &refused) {
 		return s.refusedByHost(ctx, a, refused)
@@ -40,10 +43,23 @@ func (s *Service) addAtHost(ctx context.Context, m outbox.Message) error {
 	if err != nil {
 		return s.hostTrouble(ctx, err)
 	}
-	return s.Accounts.HostAdded(ctx, a.ID, hostID)
+	return s.Accounts.HostAdded(ctx, a.ID, hostID, a.Version)
 }
 
-func (s *Service) writeAtHost(ctx context.Context, a linkedaccount.Account, mayHaveArrived bool) (hostID string, err error) {
+// deletionFirst waits until an older account of the same identity is deleted at the host: its
+// record would be taken for this one's, and deleted then.
+func (s *Service) deletionFirst(ctx context.Context, a linkedaccount.Account) error {
+	pending, err := s.Accounts.DeletionPending(ctx, a)
+	if err != nil || !pending {
+		return err
+	}
+	return outbox.Later(errors.New("an older record of this account is still to be deleted at the host"), time.Second)
+}
+
+// writeAtHost updates the host's record, or adds one. The idempotency key is the promise's: the
+// same for each attempt, another when the account is linked again.
+func (s *Service) writeAtHost(ctx context.Context, a linkedaccount.Account, m outbox.Message) (hostID string, err error) {
+	mayHaveArrived := m.Attempts > 1 || a.Version > 1
 	record, err := s.hostRecord(ctx, a)
 	if err != nil {
 		return "", err
@@ -55,7 +71,7 @@ func (s *Service) writeAtHost(ctx context.Context, a linkedaccount.Account, mayH
 		}
 		record.ID, mayHaveArrived = "", false // the host has forgotten it
 	}
-	there, err := s.Host.AddOrFind(ctx, a.HostUserID, record, a.ID, mayHaveArrived)
+	there, err := s.Host.AddOrFind(ctx, a.HostUserID, record, m.ID, mayHaveArrived)
 	if err != nil || !mayHaveArrived {
 		return there.ID, err
 	}
@@ -84,7 +100,7 @@ func (s *Service) hostRecord(ctx context.Context, a linkedaccount.Account) (host
 // refusedByHost takes a linking back that the host does not want.
 func (s *Service) refusedByHost(ctx context.Context, a linkedaccount.Account, why error) error {
 	s.Log.WarnContext(ctx, "the host refused an account; revoking it", "account", a.ID, "error", why)
-	revocation, err := s.Accounts.HostRefused(ctx, a.ID)
+	revocation, err := s.Accounts.HostRefused(ctx, a.ID, a.Version)
 	if err != nil {
 		return err
 	}
@@ -99,7 +115,7 @@ func (s *Service) deleteAtHost(ctx context.Context, m outbox.Message) error {
 	if errors.Is(err, linkedaccount.ErrNotFound) {
 		return nil
 	}
-	if err != nil {
+	if err != nil || a.HostDeleted {
 		return err
 	}
 	if a.HostID == "" {
@@ -111,18 +127,23 @@ func (s *Service) deleteAtHost(ctx context.Context, m outbox.Message) error {
 	if err != nil && !errors.Is(err, host.ErrNotFound) {
 		return s.hostTrouble(ctx, err)
 	}
-	return s.Accounts.HostDeleted(ctx, a.ID)
+	return s.Accounts.HostDeleted(ctx, a.ID, a.Version)
 }
 
-// findAtHost looks for the record of an add whose answer never came. Empty: there is none.
+// findAtHost looks for the record of an add whose answer never came. One that is another
+// account's of ours, linked since, is not it. Empty: there is none.
 func (s *Service) findAtHost(ctx context.Context, a linkedaccount.Account) (string, error) {
-	records, err := s.Host.List(ctx, a.HostUserID)
+	records, err := s.Host.Matching(ctx, a.HostUserID, a.AuthID, a.Identity.Subject)
 	if err != nil {
 		return "", err
 	}
 	for _, r := range records {
-		if r.AuthID == a.AuthID && r.ExternalAccountID == a.Identity.Subject {
+		_, _, err := s.Accounts.ByHostID(ctx, a.HostUserID, r.ID)
+		if errors.Is(err, linkedaccount.ErrNotFound) {
 			return r.ID, nil
+		}
+		if err != nil {
+			return "", err
 		}
 	}
 	return "", nil
@@ -131,13 +152,16 @@ func (s *Service) findAtHost(ctx context.Context, a linkedaccount.Account) (stri
 // revoke makes the credential useless at the service, where the service can do that.
 func (s *Service) revoke(ctx context.Context, m outbox.Message) error {
 	a, c, err := s.Accounts.Revocable(ctx, m.AccountID)
+	if errors.Is(err, linkedaccount.ErrNotFound) {
+		return nil
+	}
 	if err == nil {
 		err = s.revokeAtService(ctx, a, c)
 	}
-	if err != nil && !errors.Is(err, linkedaccount.ErrNotFound) {
+	if err != nil {
 		return err
 	}
-	return s.Accounts.Revoked(ctx, m.AccountID)
+	return s.Accounts.Revoked(ctx, a.ID, a.Version)
 }
 
 func (s *Service) revokeAtService(ctx context.Context, a linkedaccount.Account, c provider.Credential) error {
@@ -159,19 +183,19 @@ func (s *Service) revokeAtService(ctx context.Context, a linkedaccount.Account, 
 		s.Log.ErrorContext(ctx, "the service refuses to revoke; check the connection's client", "auth_id", a.AuthID, "error", err)
 		return outbox.Later(err, operatorPause)
 	case err != nil:
-		return outbox.Later(err, retryAfter(err))
+		return later(err)
 	}
 	s.auditAccount(ctx, "revoked", a, "")
 	return nil
 }
 
-// retryAfter is how long the service asked us to wait; zero leaves it to the outbox.
-func retryAfter(err error) time.Duration {
+// later waits as long as the service asked us to; when it did not, the outbox knows how long.
+func later(err error) error {
 	var e *provider.Error
-	if errors.As(err, &e) {
-		return e.RetryAfter
+	if errors.As(err, &e) && e.RetryAfter > 0 {
+		return outbox.Later(err, e.RetryAfter)
 	}
-	return 0
+	return err
 }
 
 // hostTrouble says when to try the host again.

@@ -47,14 +47,16 @@ type Account struct {
 	HostUserID string
 	AuthID     string
 	HostID     string // the host's id of its record; empty until the host has answered
-	Identity   provider.Identity
-	Status     Status
-	Scopes     []string  // granted
-	Missing    []string  // asked for and not granted
-	ExpiresAt  time.Time // of the access token; zero: unknown
-	Version    int64     // from 1; grows by one with every change of the row
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	// HostDeleted: the host has deleted its record, or never had one, since the account was refused or unlinked.
+	HostDeleted bool
+	Identity    provider.Identity
+	Status      Status
+	Scopes      []string  // granted
+	Missing     []string  // asked for and not granted
+	ExpiresAt   time.Time // of the access token; zero: unknown
+	Version     int64     // from 1; grows by one with every change of the row
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
 }
 
 // live tells whether the account is one that the user has: nothing but a disconnect or a refusal

@@ -67,8 +67,10 @@ func (s *Store) link(ctx context.Context, tx *sql.Tx, hostUserID, authID string,
 		return Account{}, "", err
 	}
 	if isNew {
+		r.Version, r.credentialVersion = 1, 1
 		err = insert(ctx, tx, r)
 	} else {
+		r.credentialVersion = r.Version + 1
 		r, err = s.update(ctx, tx, r)
 	}
 	if err != nil {
@@ -88,7 +90,7 @@ func (s *Store) newRecord(hostUserID, authID string) (record, error) {
 	}
 	now := s.now()
 	return record{Account: Account{
-		ID: "acc_" + id.String(), HostUserID: hostUserID, AuthID: authID, Version: 1, CreatedAt: now, UpdatedAt: now,
+		ID: "acc_" + id.String(), HostUserID: hostUserID, AuthID: authID, CreatedAt: now, UpdatedAt: now,
 	}}, nil
 }
 
@@ -101,7 +103,7 @@ func (s *Store) take(r record, g provider.Grant) (record, error) {
 	r.sealed = sealed
 	r.Identity, r.Scopes, r.Missing, r.ExpiresAt = g.Identity, g.Scopes, g.Missing, g.Credential.ExpiresAt
 	r.Status = Linking
-	r.hostDeletedAt, r.revokedAt = time.Time{}, time.Time{}
+	r.HostDeleted, r.hostDeletedAt, r.revokedAt = false, time.Time{}, time.Time{}
 	return r, nil
 }
 
@@ -137,13 +139,15 @@ func (s *Store) spareGrant(ctx context.Context, tx *sql.Tx, where string, args [
 	return nil
 }
 
-// HostAdded records the host's id: linking → linked. An account in another status keeps it but
-// takes the id. When the account was deleted at the host before this record came to be, the
+// HostAdded records the host's id: linking → linked. version is the Account's as it was read
+// before the host was called: when the account was linked again since, it takes the id but stays
+// linking, as its own HostAdd has yet to tell the host. So does an account in another status. When the account was deleted at the host before this record came to be, the
 // record is deleted in turn. An older account of this user with the same host id loses it: the
 // record is this account's now, and deleting it would break the link.
-func (s *Store) HostAdded(ctx context.Context, id, hostID string) error {
+func (s *Store) HostAdded(ctx context.Context, id, hostID string, version int64) error {
 	err := s.change(ctx, id, func(tx *sql.Tx, r record) error {
-		if r.HostID == hostID && r.Status != Linking {
+		isLinked := r.Status == Linking && !r.outdates(version)
+		if r.HostID == hostID && !isLinked {
 			return nil
 		}
 		if err := s.takeOver(ctx, tx, r, hostID); err != nil {
@@ -151,7 +155,7 @@ func (s *Store) HostAdded(ctx context.Context, id, hostID string) error {
 		}
 		r.HostID = hostID
 		switch {
-		case r.Status == Linking:
+		case isLinked:
 			r.Status = Linked
 		case !r.live() && !r.hostDeletedAt.IsZero():
 			r.hostDeletedAt = time.Time{}

@@ -44,7 +44,7 @@ func TestLinkNew(t *testing.T) {
 func TestLinkAgain(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
 		a, first := link(t, s, grant("octocat", "1"))
-		check(t, s.HostAdded(t.Context(), a.ID, "h1"))
+		check(t, s.HostAdded(t.Context(), a.ID, "h1", a.Version))
 		g := grant("octocat", "2")
 		g.Scopes, g.Missing = []string{"gist"}, nil
 		again, second := link(t, s, g)
@@ -151,8 +151,9 @@ func TestLinkAtOnce(t *testing.T) {
 func TestLinkRefused(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
 		a, _ := link(t, s, grant("octocat", "1"))
-		_, err := s.HostRefused(t.Context(), a.ID)
+		_, err := s.HostRefused(t.Context(), a.ID, a.Version)
 		check(t, err)
+		refused := byID(t, s, a.ID)
 		again, messageID := link(t, s, grant("octocat", "2"))
 		if again.ID != a.ID {
 			t.Errorf("a second account beside the refused one")
@@ -161,15 +162,15 @@ func TestLinkRefused(t *testing.T) {
 		if _, _, err := s.Revocable(t.Context(), a.ID); !errors.Is(err, linkedaccount.ErrNotFound) {
 			t.Errorf("the new credential may be revoked: %v", err)
 		}
-		check(t, s.Revoked(t.Context(), a.ID)) // a late one
+		check(t, s.Revoked(t.Context(), a.ID, refused.Version)) // a late one
 		wantStatus(t, s, a.ID, linkedaccount.Linking)
 		wantToken(t, s, a.ID, "2")
 
 		// A later disconnect has both ends to do again.
-		check(t, s.HostAdded(t.Context(), a.ID, "h1"))
+		check(t, s.HostAdded(t.Context(), a.ID, "h1", again.Version))
 		_, _, err = s.Unlink(t.Context(), a.ID)
 		check(t, err)
-		check(t, s.Revoked(t.Context(), a.ID))
+		check(t, s.Revoked(t.Context(), a.ID, byID(t, s, a.ID).Version))
 		wantStatus(t, s, a.ID, linkedaccount.Unlinking)
 	})
 }
@@ -179,7 +180,7 @@ func TestLinkRefused(t *testing.T) {
 func TestLinkWhileUnlinking(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
 		old, _ := link(t, s, grant("octocat", "1"))
-		check(t, s.HostAdded(t.Context(), old.ID, "h1"))
+		check(t, s.HostAdded(t.Context(), old.ID, "h1", old.Version))
 		hostDeleteID, _, err := s.Unlink(t.Context(), old.ID)
 		check(t, err)
 		a, messageID := link(t, s, grant("octocat", "2"))
@@ -190,7 +191,7 @@ func TestLinkWhileUnlinking(t *testing.T) {
 		wantPromised(t, s, a.ID, map[string]string{linkedaccount.HostAdd: messageID})
 		wantWiped(t, s, old.ID)
 		wantStatus(t, s, old.ID, linkedaccount.Unlinking)
-		check(t, s.HostDeleted(t.Context(), old.ID))
+		check(t, s.HostDeleted(t.Context(), old.ID, byID(t, s, old.ID).Version))
 		wantStatus(t, s, old.ID, linkedaccount.Unlinked)
 		wantToken(t, s, a.ID, "2")
 	})
@@ -200,7 +201,7 @@ func TestHostAdded(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
 		a, _ := link(t, s, grant("octocat", "1"))
 		for range 2 { // again is the same
-			check(t, s.HostAdded(t.Context(), a.ID, "h1"))
+			check(t, s.HostAdded(t.Context(), a.ID, "h1", a.Version))
 			if got := byID(t, s, a.ID); got.Status != linkedaccount.Linked || got.HostID != "h1" || got.Version != 2 {
 				t.Errorf("got %+v", got)
 			}
@@ -214,13 +215,13 @@ func TestHostAddedTooLate(t *testing.T) {
 		a, _ := link(t, s, grant("octocat", "1"))
 		_, _, err := s.Unlink(t.Context(), a.ID)
 		check(t, err)
-		check(t, s.HostDeleted(t.Context(), a.ID)) // there was nothing to delete
-		check(t, s.Revoked(t.Context(), a.ID))
+		check(t, s.HostDeleted(t.Context(), a.ID, byID(t, s, a.ID).Version)) // there was nothing to delete
+		check(t, s.Revoked(t.Context(), a.ID, byID(t, s, a.ID).Version))
 		wantStatus(t, s, a.ID, linkedaccount.Unlinked)
 		_, err = s.DB.ExecContext(t.Context(), "DELETE FROM outbox") // all done
 		check(t, err)
 
-		check(t, s.HostAdded(t.Context(), a.ID, "h1"))
+		check(t, s.HostAdded(t.Context(), a.ID, "h1", a.Version))
 		wantStatus(t, s, a.ID, linkedaccount.Unlinking)
 		if got := promised(t, s, a.ID); len(got) != 1 || got[linkedaccount.HostDelete] == "" {
 			t.Errorf("promised %v, want the deletion at the host", got)
@@ -228,7 +229,7 @@ func TestHostAddedTooLate(t *testing.T) {
 		if got := byID(t, s, a.ID).HostID; got != "h1" {
 			t.Errorf("host id %q", got)
 		}
-		check(t, s.HostDeleted(t.Context(), a.ID))
+		check(t, s.HostDeleted(t.Context(), a.ID, byID(t, s, a.ID).Version))
 		wantStatus(t, s, a.ID, linkedaccount.Unlinked)
 	})
 }
@@ -239,7 +240,7 @@ func TestHostAddedWhileUnlinking(t *testing.T) {
 		a, _ := link(t, s, grant("octocat", "1"))
 		hostDeleteID, revokeID, err := s.Unlink(t.Context(), a.ID)
 		check(t, err)
-		check(t, s.HostAdded(t.Context(), a.ID, "h1"))
+		check(t, s.HostAdded(t.Context(), a.ID, "h1", a.Version))
 		if got := byID(t, s, a.ID); got.Status != linkedaccount.Unlinking || got.HostID != "h1" {
 			t.Errorf("got %+v", got)
 		}
@@ -251,15 +252,15 @@ func TestHostAddedWhileUnlinking(t *testing.T) {
 func TestHostAddedTakesARecordOver(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
 		old, _ := link(t, s, grant("octocat", "1"))
-		check(t, s.HostAdded(t.Context(), old.ID, "h1"))
+		check(t, s.HostAdded(t.Context(), old.ID, "h1", old.Version))
 		_, _, err := s.Unlink(t.Context(), old.ID)
 		check(t, err)
 		stranger, _, err := s.Link(t.Context(), "user-2", authID, grant("octocat", "3"))
 		check(t, err)
-		check(t, s.HostAdded(t.Context(), stranger.ID, "h1")) // ids may be per user
+		check(t, s.HostAdded(t.Context(), stranger.ID, "h1", stranger.Version)) // ids may be per user
 
 		a, _ := link(t, s, grant("octocat", "2"))
-		check(t, s.HostAdded(t.Context(), a.ID, "h1"))
+		check(t, s.HostAdded(t.Context(), a.ID, "h1", a.Version))
 		wantPromised(t, s, old.ID, nil)
 		wantStatus(t, s, old.ID, linkedaccount.Unlinked)
 		wantStatus(t, s, a.ID, linkedaccount.Linked)

@@ -33,10 +33,16 @@ type record struct {
 	sealed        []byte // nil: wiped
 	hostDeletedAt time.Time
 	revokedAt     time.Time
+	// credentialVersion is the version at which the credential was linked.
+	credentialVersion int64
 }
 
+// outdates tells whether the credential was linked after somebody read version: what the host or
+// the service answered to that somebody is not about this credential.
+func (r record) outdates(version int64) bool { return version < r.credentialVersion }
+
 const columns = `id, host_user_id, auth_id, host_id, issuer, subject, name, status, scopes, missing,
-	credential, expires_at, host_deleted_at, revoked_at, version, created_at, updated_at`
+	credential, expires_at, host_deleted_at, revoked_at, version, created_at, updated_at, credential_version`
 
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
@@ -79,11 +85,12 @@ func scan(row interface{ Scan(dest ...any) error }) (r record, err error) {
 	var scopes, missing []byte
 	var expires, hostDeleted, revoked, created, updated int64
 	err = row.Scan(&r.ID, &r.HostUserID, &r.AuthID, &r.HostID, &r.Identity.Issuer, &r.Identity.Subject, &r.Identity.Name,
-		&r.Status, &scopes, &missing, &r.sealed, &expires, &hostDeleted, &revoked, &r.Version, &created, &updated)
+		&r.Status, &scopes, &missing, &r.sealed, &expires, &hostDeleted, &revoked, &r.Version, &created, &updated, &r.credentialVersion)
 	if err != nil {
 		return record{}, err
 	}
 	r.ExpiresAt, r.hostDeletedAt, r.revokedAt = database.Time(expires), database.Time(hostDeleted), database.Time(revoked)
+	r.HostDeleted = !r.hostDeletedAt.IsZero()
 	r.CreatedAt, r.UpdatedAt = database.Time(created), database.Time(updated)
 	return r, errors.Join(json.Unmarshal(scopes, &r.Scopes), json.Unmarshal(missing, &r.Missing))
 }
@@ -97,7 +104,8 @@ func (r record) values() ([]any, error) {
 	}
 	return []any{r.ID, r.HostUserID, r.AuthID, r.HostID, r.Identity.Issuer, r.Identity.Subject, r.Identity.Name, string(r.Status),
 		string(scopes), string(missing), r.sealed, database.Millis(r.ExpiresAt), database.Millis(r.hostDeletedAt),
-		database.Millis(r.revokedAt), r.Version, database.Millis(r.CreatedAt), database.Millis(r.UpdatedAt)}, nil
+		database.Millis(r.revokedAt), r.Version, database.Millis(r.CreatedAt), database.Millis(r.UpdatedAt),
+		r.credentialVersion}, nil
 }
 
 func insert(ctx context.Context, tx *sql.Tx, r record) error {
@@ -106,7 +114,7 @@ func insert(ctx context.Context, tx *sql.Tx, r record) error {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, "INSERT INTO linked_accounts ("+columns+`) VALUES
-		($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`, values...)
+		($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`, values...)
 	if err != nil {
 		return fmt.Errorf("writing account: %w", err)
 	}
@@ -122,7 +130,7 @@ func (s *Store) update(ctx context.Context, tx *sql.Tx, r record) (record, error
 		return record{}, err
 	}
 	_, err = tx.ExecContext(ctx, "UPDATE linked_accounts SET ("+columns+`) =
-		($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) WHERE id = $1`, values...)
+		($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) WHERE id = $1`, values...)
 	if err != nil {
 		return record{}, fmt.Errorf("writing account: %w", err)
 	}
@@ -183,7 +191,8 @@ func (s *Store) Credential(ctx context.Context, id string) (provider.Credential,
 
 // Revocable opens the credential of an account that is being taken back (refused or unlinking)
 // and not revoked yet, and reads both at the same moment. ErrNotFound otherwise: there is nothing
-// to revoke, or nothing that may be, since the user has linked the account again.
+// to revoke, or nothing that may be, since the user has linked the account again. Revoked wants
+// the account's Version.
 func (s *Store) Revocable(ctx context.Context, id string) (Account, provider.Credential, error) {
 	r, err := one(ctx, s.DB, `id = $1 AND credential IS NOT NULL AND revoked_at = 0
 		AND status IN ('refused', 'unlinking')`, id)
@@ -192,6 +201,17 @@ func (s *Store) Revocable(ctx context.Context, id string) (Account, provider.Cre
 	}
 	c, err := s.open(r)
 	return r.Account, c, err
+}
+
+// DeletionPending tells whether the host has yet to delete the record of another account of the
+// same user, auth id and subject: what it would take for the record of a may be that one.
+func (s *Store) DeletionPending(ctx context.Context, a Account) (bool, error) {
+	_, err := one(ctx, s.DB, `host_user_id = $1 AND auth_id = $2 AND subject = $3 AND id <> $4
+		AND status = 'unlinking' AND host_deleted_at = 0 LIMIT 1`, a.HostUserID, a.AuthID, a.Identity.Subject, a.ID)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // place is where an account's credential is sealed for.

@@ -148,8 +148,8 @@ func TestReadingWhatIsNotThere(t *testing.T) {
 				_, err := s.BySubject(ctx, "user-2", authID, "octocat")
 				return err
 			},
-			"HostAdded":   func() error { return s.HostAdded(ctx, "acc_x", "h1") },
-			"HostRefused": func() error { _, err := s.HostRefused(ctx, "acc_x"); return err },
+			"HostAdded":   func() error { return s.HostAdded(ctx, "acc_x", "h1", 1) },
+			"HostRefused": func() error { _, err := s.HostRefused(ctx, "acc_x", 1); return err },
 			"Unlink":      func() error { _, _, err := s.Unlink(ctx, "acc_x"); return err },
 			"ByHostID":    func() error { _, _, err := s.ByHostID(ctx, user, "h1"); return err },
 			"ByHostID, empty": func() error {
@@ -170,7 +170,7 @@ func TestReadingWhatIsNotThere(t *testing.T) {
 func TestByHostID(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
 		a, _ := link(t, s, grant("octocat", "1"))
-		check(t, s.HostAdded(t.Context(), a.ID, "h1"))
+		check(t, s.HostAdded(t.Context(), a.ID, "h1", a.Version))
 		got, known, err := s.ByHostID(t.Context(), user, "h1")
 		if got.ID != a.ID || !known || err != nil {
 			t.Errorf("own: %s, %v, %v", got.ID, known, err)
@@ -245,20 +245,21 @@ func TestDatabaseErrorsAreTold(t *testing.T) {
 		check(t, s.DB.Close())
 		ctx := context.Background()
 		for name, do := range map[string]func() error{
-			"Link":        func() error { _, _, err := s.Link(ctx, user, authID, grant("octocat", "2")); return err },
-			"ByID":        func() error { _, err := s.ByID(ctx, a.ID); return err },
-			"ByHostID":    func() error { _, _, err := s.ByHostID(ctx, user, "h1"); return err },
-			"BySubject":   func() error { _, err := s.BySubject(ctx, user, authID, "octocat"); return err },
-			"HostAdded":   func() error { return s.HostAdded(ctx, a.ID, "h1") },
-			"HostRefused": func() error { _, err := s.HostRefused(ctx, a.ID); return err },
-			"Unlink":      func() error { _, _, err := s.Unlink(ctx, a.ID); return err },
-			"HostDeleted": func() error { return s.HostDeleted(ctx, a.ID) },
-			"Revoked":     func() error { return s.Revoked(ctx, a.ID) },
-			"Credential":  func() error { _, err := s.Credential(ctx, a.ID); return err },
-			"Revocable":   func() error { _, _, err := s.Revocable(ctx, a.ID); return err },
-			"Audit":       func() error { return s.Audit(ctx, linkedaccount.Event{}) },
-			"Events":      func() error { _, err := s.Events(ctx, 1); return err },
-			"Reseal":      func() error { _, err := s.Reseal(ctx); return err },
+			"Link":            func() error { _, _, err := s.Link(ctx, user, authID, grant("octocat", "2")); return err },
+			"ByID":            func() error { _, err := s.ByID(ctx, a.ID); return err },
+			"ByHostID":        func() error { _, _, err := s.ByHostID(ctx, user, "h1"); return err },
+			"BySubject":       func() error { _, err := s.BySubject(ctx, user, authID, "octocat"); return err },
+			"HostAdded":       func() error { return s.HostAdded(ctx, a.ID, "h1", 1) },
+			"HostRefused":     func() error { _, err := s.HostRefused(ctx, a.ID, 1); return err },
+			"Unlink":          func() error { _, _, err := s.Unlink(ctx, a.ID); return err },
+			"HostDeleted":     func() error { return s.HostDeleted(ctx, a.ID, 1) },
+			"Revoked":         func() error { return s.Revoked(ctx, a.ID, 1) },
+			"Credential":      func() error { _, err := s.Credential(ctx, a.ID); return err },
+			"Revocable":       func() error { _, _, err := s.Revocable(ctx, a.ID); return err },
+			"DeletionPending": func() error { _, err := s.DeletionPending(ctx, a); return err },
+			"Audit":           func() error { return s.Audit(ctx, linkedaccount.Event{}) },
+			"Events":          func() error { _, err := s.Events(ctx, 1); return err },
+			"Reseal":          func() error { _, err := s.Reseal(ctx); return err },
 		} {
 			if err := do(); !database.IsUnavailable(err) || errors.Is(err, linkedaccount.ErrNotFound) {
 				t.Errorf("%s: got %v, want an error of unavailability", name, err)

@@ -11,10 +11,12 @@ import (
 
 // HostRefused ends a linking that the host turned down: status refused and one Revoke message,
 // whose id it returns. When the host has a record from an earlier linking, that is to be deleted
-// too. An account that is not linking stays as it is; revokeID is that of a pending Revoke.
-func (s *Store) HostRefused(ctx context.Context, id string) (revokeID string, err error) {
+// too. version is the Account's as it was read before the host was called: when the account was
+// linked again since, its own HostAdd asks the host, and it stays as it is. So does one that is
+// not linking; revokeID is that of a pending Revoke.
+func (s *Store) HostRefused(ctx context.Context, id string, version int64) (revokeID string, err error) {
 	err = s.change(ctx, id, func(tx *sql.Tx, r record) error {
-		if r.Status != Linking {
+		if r.Status != Linking || r.outdates(version) {
 			revokeID, err = outbox.Pending(ctx, tx, id, Revoke)
 			return err
 		}
@@ -72,10 +74,11 @@ func pending(ctx context.Context, tx *sql.Tx, id string) (hostDeleteID, revokeID
 
 // HostDeleted records that the host has deleted its record; Revoked that the service has revoked
 // the credential or can't. When both have happened the credential is wiped and the account is
-// unlinked; a refused account is deleted altogether. Both may be called again, and change nothing
-// about an account that has been linked again meanwhile.
-func (s *Store) HostDeleted(ctx context.Context, id string) error {
-	return s.takenBack(ctx, id, func(r *record) {
+// unlinked; a refused account is deleted altogether. Both may be called again. version is the
+// Account's as it was read before the call: they change nothing about an account that was linked
+// again since, even if it is being taken back once more.
+func (s *Store) HostDeleted(ctx context.Context, id string, version int64) error {
+	return s.takenBack(ctx, id, version, func(r *record) {
 		if r.hostDeletedAt.IsZero() {
 			r.hostDeletedAt = s.now()
 		}
@@ -83,17 +86,17 @@ func (s *Store) HostDeleted(ctx context.Context, id string) error {
 }
 
 // Revoked: see HostDeleted.
-func (s *Store) Revoked(ctx context.Context, id string) error {
-	return s.takenBack(ctx, id, func(r *record) {
+func (s *Store) Revoked(ctx context.Context, id string, version int64) error {
+	return s.takenBack(ctx, id, version, func(r *record) {
 		if r.revokedAt.IsZero() {
 			r.revokedAt = s.now()
 		}
 	})
 }
 
-func (s *Store) takenBack(ctx context.Context, id string, mark func(*record)) error {
+func (s *Store) takenBack(ctx context.Context, id string, version int64, mark func(*record)) error {
 	err := s.change(ctx, id, func(tx *sql.Tx, r record) error {
-		if r.live() || r.Status == Unlinked {
+		if r.live() || r.Status == Unlinked || r.outdates(version) {
 			return nil
 		}
 		mark(&r)

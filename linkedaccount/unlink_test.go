@@ -14,7 +14,7 @@ import (
 func linked(t *testing.T, s *linkedaccount.Store, subject string) linkedaccount.Account {
 	t.Helper()
 	a, _ := link(t, s, grant(subject, "1"))
-	check(t, s.HostAdded(t.Context(), a.ID, "h-"+subject))
+	check(t, s.HostAdded(t.Context(), a.ID, "h-"+subject, a.Version))
 	// The handler is done with it.
 	_, err := s.DB.ExecContext(t.Context(), "DELETE FROM outbox WHERE account_id = $1", a.ID)
 	check(t, err)
@@ -23,13 +23,13 @@ func linked(t *testing.T, s *linkedaccount.Store, subject string) linkedaccount.
 
 func TestUnlinkIsDoneWhenBothAre(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
-		type step = func(context.Context, string) error
+		type step = func(ctx context.Context, id string, version int64) error
 		for name, steps := range map[string][]step{
 			"host first":    {s.HostDeleted, s.HostDeleted, s.Revoked, s.Revoked},
 			"service first": {s.Revoked, s.Revoked, s.HostDeleted, s.HostDeleted},
 		} {
 			t.Run(name, func(t *testing.T) {
-				a := linked(t, s, name)
+				a := linked(t, s, name) // what is reported later is about this version's credential
 				hostDeleteID, revokeID, err := s.Unlink(t.Context(), a.ID)
 				check(t, err)
 				if hostDeleteID == "" || revokeID == "" {
@@ -41,7 +41,7 @@ func TestUnlinkIsDoneWhenBothAre(t *testing.T) {
 						wantStatus(t, s, a.ID, linkedaccount.Unlinking)
 						wantToken(t, s, a.ID, "1")
 					}
-					check(t, step(t.Context(), a.ID))
+					check(t, step(t.Context(), a.ID, a.Version))
 				}
 				wantStatus(t, s, a.ID, linkedaccount.Unlinked)
 				wantWiped(t, s, a.ID)
@@ -62,8 +62,8 @@ func TestUnlinkAgain(t *testing.T) {
 		_, err = s.DB.ExecContext(t.Context(), "DELETE FROM outbox WHERE id = $1", hostDeleteID) // done
 		check(t, err)
 		wantUnlink(t, s, a.ID, "", revokeID)
-		check(t, s.HostDeleted(t.Context(), a.ID))
-		check(t, s.Revoked(t.Context(), a.ID))
+		check(t, s.HostDeleted(t.Context(), a.ID, a.Version))
+		check(t, s.Revoked(t.Context(), a.ID, a.Version))
 		_, err = s.DB.ExecContext(t.Context(), "DELETE FROM outbox")
 		check(t, err)
 		wantUnlink(t, s, a.ID, "", "")
@@ -125,7 +125,7 @@ func TestRevocable(t *testing.T) {
 		if got.ID != a.ID || got.Status != linkedaccount.Unlinking || c.AccessToken.Reveal() != "access-1" || err != nil {
 			t.Errorf("got %+v, %v", got, err)
 		}
-		check(t, s.Revoked(t.Context(), a.ID))
+		check(t, s.Revoked(t.Context(), a.ID, a.Version))
 		if _, _, err := s.Revocable(t.Context(), a.ID); !errors.Is(err, linkedaccount.ErrNotFound) {
 			t.Errorf("revoked: got %v, want ErrNotFound", err)
 		}
@@ -135,17 +135,17 @@ func TestRevocable(t *testing.T) {
 func TestHostRefused(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
 		a, hostAddID := link(t, s, grant("octocat", "1"))
-		revokeID, err := s.HostRefused(t.Context(), a.ID)
+		revokeID, err := s.HostRefused(t.Context(), a.ID, a.Version)
 		check(t, err)
 		wantStatus(t, s, a.ID, linkedaccount.Refused)
 		// The add is the message being handled: its own end removes it.
 		wantPromised(t, s, a.ID, map[string]string{linkedaccount.HostAdd: hostAddID, linkedaccount.Revoke: revokeID})
-		if again, err := s.HostRefused(t.Context(), a.ID); again != revokeID || err != nil {
+		if again, err := s.HostRefused(t.Context(), a.ID, a.Version); again != revokeID || err != nil {
 			t.Errorf("again: %q, %v, want %q", again, err, revokeID)
 		}
 		wantUnlink(t, s, a.ID, "", revokeID)
 		for range 2 {
-			check(t, s.Revoked(t.Context(), a.ID))
+			check(t, s.Revoked(t.Context(), a.ID, a.Version))
 			if _, err := s.ByID(t.Context(), a.ID); !errors.Is(err, linkedaccount.ErrNotFound) {
 				t.Errorf("got %v, want ErrNotFound: nothing is kept", err)
 			}
@@ -157,16 +157,16 @@ func TestHostRefused(t *testing.T) {
 func TestHostRefusedAfterLinked(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
 		a := linked(t, s, "octocat")
-		link(t, s, grant("octocat", "2"))
-		revokeID, err := s.HostRefused(t.Context(), a.ID)
+		a, _ = link(t, s, grant("octocat", "2"))
+		revokeID, err := s.HostRefused(t.Context(), a.ID, a.Version)
 		check(t, err)
 		got := promised(t, s, a.ID)
 		if got[linkedaccount.Revoke] != revokeID || got[linkedaccount.HostDelete] == "" {
 			t.Errorf("promised %v, want the deletion at the host too", got)
 		}
-		check(t, s.Revoked(t.Context(), a.ID))
+		check(t, s.Revoked(t.Context(), a.ID, a.Version))
 		wantStatus(t, s, a.ID, linkedaccount.Refused)
-		check(t, s.HostDeleted(t.Context(), a.ID))
+		check(t, s.HostDeleted(t.Context(), a.ID, a.Version))
 		if _, err := s.ByID(t.Context(), a.ID); !errors.Is(err, linkedaccount.ErrNotFound) {
 			t.Errorf("got %v, want ErrNotFound", err)
 		}
@@ -176,11 +176,11 @@ func TestHostRefusedAfterLinked(t *testing.T) {
 // Late and repeated reports change nothing about an account that they are not about.
 func TestReportsOutOfTurn(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
-		reports := map[string]func(id string) error{
-			"HostDeleted": func(id string) error { return s.HostDeleted(t.Context(), id) },
-			"Revoked":     func(id string) error { return s.Revoked(t.Context(), id) },
-			"HostRefused": func(id string) error {
-				revokeID, err := s.HostRefused(t.Context(), id)
+		reports := map[string]func(linkedaccount.Account) error{
+			"HostDeleted": func(a linkedaccount.Account) error { return s.HostDeleted(t.Context(), a.ID, a.Version) },
+			"Revoked":     func(a linkedaccount.Account) error { return s.Revoked(t.Context(), a.ID, a.Version) },
+			"HostRefused": func(a linkedaccount.Account) error {
+				revokeID, err := s.HostRefused(t.Context(), a.ID, a.Version)
 				if revokeID != "" {
 					t.Errorf("message %s", revokeID)
 				}
@@ -194,15 +194,15 @@ func TestReportsOutOfTurn(t *testing.T) {
 				}
 				t.Run(name+" when "+string(status), func(t *testing.T) {
 					a := in(t, s, status, name)
-					check(t, report(a.ID))
+					check(t, report(a))
 					if got := byID(t, s, a.ID); got.Status != status || got.Version != a.Version {
 						t.Errorf("changed to %+v", got)
 					}
 				})
 			}
 		}
-		check(t, s.HostDeleted(t.Context(), "acc_gone"))
-		check(t, s.Revoked(t.Context(), "acc_gone"))
+		check(t, s.HostDeleted(t.Context(), "acc_gone", 1))
+		check(t, s.Revoked(t.Context(), "acc_gone", 1))
 	})
 }
 
@@ -220,8 +220,8 @@ func in(t *testing.T, s *linkedaccount.Store, status linkedaccount.Status, name 
 	a := linked(t, s, subject)
 	_, _, err := s.Unlink(t.Context(), a.ID)
 	check(t, err)
-	check(t, s.HostDeleted(t.Context(), a.ID))
-	check(t, s.Revoked(t.Context(), a.ID))
+	check(t, s.HostDeleted(t.Context(), a.ID, a.Version))
+	check(t, s.Revoked(t.Context(), a.ID, a.Version))
 	_, err = s.DB.ExecContext(t.Context(), "DELETE FROM outbox WHERE account_id = $1", a.ID)
 	check(t, err)
 	return byID(t, s, a.ID)
