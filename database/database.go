@@ -71,12 +71,22 @@ func (db *DB) Ping(ctx context.Context) error {
 	return nil
 }
 
+// readTimeout is how long one read may take: a database that hangs must not keep a user waiting.
+const readTimeout = 5 * time.Second
+
+// ForRead is the context for one read outside of InTx, which has no deadline of its own.
+func ForRead(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, readTimeout)
+}
+
 // Now is the time that all replicas share: the database's. SQLite is of this machine, so its
 // time is ours.
 func (db *DB) Now(ctx context.Context) (time.Time, error) {
 	if db.dialect == sqlite {
 		return time.Now(), nil
 	}
+	ctx, cancel := ForRead(ctx)
+	defer cancel()
 	var now time.Time
 	if err := db.QueryRowContext(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
 		return time.Time{}, fmt.Errorf("asking the database for the time: %w", err)

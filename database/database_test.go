@@ -198,6 +198,16 @@ func TestPingHasADeadline(t *testing.T) {
 	}
 }
 
+func TestNowHasADeadline(t *testing.T) {
+	t.Parallel() // it waits for it
+	proxy := testservers.Proxy(t, testservers.Postgres(t))
+	db := databasetest.Open(t, postgresURL(proxy.URL()))
+	proxy.Hang()
+	if _, err := db.Now(t.Context()); !database.IsUnavailable(err) {
+		t.Errorf("got %v, want an error of unavailability", err)
+	}
+}
+
 func TestNow(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		before := time.Now().Add(-time.Minute)

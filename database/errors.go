@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	driversqlite "modernc.org/sqlite"
@@ -94,11 +95,11 @@ func isConnectionTrouble(err error) bool {
 
 // errClosed is database/sql's error of a closed DB, which has no exported name: it is what a
 // closed DB answers.
-func errClosed() error {
+var errClosed = sync.OnceValue(func() error { //nolint:gochecknoglobals // never changes
 	db := sql.OpenDB(noConnector{})
 	_ = db.Close()
 	return db.PingContext(context.Background())
-}
+})
 
 type noConnector struct{ driver.Connector }
 

@@ -16,7 +16,7 @@ import (
 )
 
 func insertX(ctx context.Context, db *database.DB) error {
-	return db.InTx(ctx, func(tx *sql.Tx) error {
+	return db.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO audit VALUES ('x', 0, '', '', '', '', '')")
 		return err
 	})
@@ -86,7 +86,7 @@ func TestIsUnavailable(t *testing.T) {
 func TestIsUnavailableWhenSQLiteIsBusy(t *testing.T) {
 	o := database.Options{DataDir: t.TempDir()}
 	db, other := databasetest.Open(t, o), databasetest.Open(t, o)
-	err := other.InTx(t.Context(), func(*sql.Tx) error { // takes the lock
+	err := other.InTx(t.Context(), func(context.Context, *sql.Tx) error { // takes the lock
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		wantUnavailable(t, "within a deadline", insertX(ctx, db))
@@ -110,9 +110,9 @@ func TestIsUnavailableWhenSQLiteIsBusy(t *testing.T) {
 func TestIsUnavailableWhenPostgresIsDown(t *testing.T) {
 	proxy := testservers.Proxy(t, testservers.Postgres(t))
 	db := databasetest.Open(t, postgresURL(proxy.URL()))
-	err := db.InTx(t.Context(), func(tx *sql.Tx) error {
+	err := db.InTx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
 		proxy.Cut()
-		_, err := tx.Exec("INSERT INTO audit VALUES ('y', 0, '', '', '', '', '')")
+		_, err := tx.ExecContext(ctx, "INSERT INTO audit VALUES ('y', 0, '', '', '', '', '')")
 		return err
 	})
 	wantUnavailable(t, "cut in a transaction", err)

@@ -16,11 +16,13 @@ const (
 
 // InTx runs fn in one transaction and commits it; when the database asks for it (SQLite busy,
 // Postgres serialization failure or deadlock) the whole of fn is run again, so fn must have no
-// effect but on the transaction. All of it ends within ten seconds, or earlier with ctx.
+// effect but on the transaction. All of it ends within ten seconds, or earlier with ctx: fn gets
+// the context that says so, and must use it for its statements, as one that hangs keeps even a
+// rollback waiting.
 //
 // fn's own error is returned as it is, after a rollback. When the connection breaks while
 // committing, nobody can tell whether the transaction happened, and it is not run again.
-func (db *DB) InTx(ctx context.Context, fn func(*sql.Tx) error) error {
+func (db *DB) InTx(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, txTimeout)
 	defer cancel()
 	for try := 1; ; try++ {
@@ -34,7 +36,7 @@ func (db *DB) InTx(ctx context.Context, fn func(*sql.Tx) error) error {
 	}
 }
 
-func (db *DB) tryTx(ctx context.Context, fn func(*sql.Tx) error) error {
+func (db *DB) tryTx(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
 	if db.writer != nil {
 		select {
 		case db.writer <- struct{}{}:
@@ -48,7 +50,7 @@ func (db *DB) tryTx(ctx context.Context, fn func(*sql.Tx) error) error {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing to do after a commit
-	if err := fn(tx); err != nil {
+	if err := fn(ctx, tx); err != nil {
 		return withContext(ctx, err)
 	}
 	if err := tx.Commit(); err != nil {

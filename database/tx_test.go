@@ -24,7 +24,7 @@ func TestInTxAndForUpdateLoseNoUpdate(t *testing.T) {
 		for range workers {
 			wg.Go(func() {
 				for range rounds {
-					if err := db.InTx(t.Context(), func(tx *sql.Tx) error { return increment(t.Context(), db, tx) }); err != nil {
+					if err := db.InTx(t.Context(), func(ctx context.Context, tx *sql.Tx) error { return increment(ctx, db, tx) }); err != nil {
 						t.Error(err)
 					}
 				}
@@ -58,10 +58,10 @@ func TestInTxRunsAgainAfterADeadlock(t *testing.T) {
 	var wg sync.WaitGroup
 	for i, order := range [][]string{{"a", "b"}, {"b", "a"}} {
 		wg.Go(func() {
-			err := db.InTx(t.Context(), func(tx *sql.Tx) error {
+			err := db.InTx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
 				tries[i]++
 				for n, id := range order {
-					if _, err := tx.ExecContext(t.Context(), "UPDATE audit SET at = at + 1 WHERE id = $1", id); err != nil {
+					if _, err := tx.ExecContext(ctx, "UPDATE audit SET at = at + 1 WHERE id = $1", id); err != nil {
 						return err
 					}
 					if n == 0 && tries[i] == 1 {
@@ -88,8 +88,8 @@ func TestInTxRunsAgainAfterADeadlock(t *testing.T) {
 func TestInTxRollsBack(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		wrong := errors.New("wrong")
-		err := db.InTx(t.Context(), func(tx *sql.Tx) error {
-			if _, err := tx.Exec("INSERT INTO audit VALUES ('x', 0, '', '', '', '', '')"); err != nil {
+		err := db.InTx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+			if _, err := tx.ExecContext(ctx, "INSERT INTO audit VALUES ('x', 0, '', '', '', '', '')"); err != nil {
 				return err
 			}
 			return wrong
@@ -112,8 +112,8 @@ func panicsInTx(t *testing.T, db *database.DB) {
 			t.Error("the panic was swallowed")
 		}
 	}()
-	_ = db.InTx(t.Context(), func(tx *sql.Tx) error {
-		if _, err := tx.Exec("INSERT INTO audit VALUES ('y', 0, '', '', '', '', '')"); err != nil {
+	_ = db.InTx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO audit VALUES ('y', 0, '', '', '', '', '')"); err != nil {
 			return err
 		}
 		panic("at the disco")
@@ -123,13 +123,27 @@ func panicsInTx(t *testing.T, db *database.DB) {
 // Those who wait in this process for SQLite's one writer wait here, where a context ends it.
 func TestInTxQueues(t *testing.T) {
 	db := databasetest.Open(t, database.Options{DataDir: t.TempDir()})
-	err := db.InTx(t.Context(), func(*sql.Tx) error {
+	err := db.InTx(t.Context(), func(context.Context, *sql.Tx) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
-		err := db.InTx(ctx, func(*sql.Tx) error { return errors.New("ran beside another") })
+		err := db.InTx(ctx, func(context.Context, *sql.Tx) error { return errors.New("ran beside another") })
 		var fromSQLite *sqlite.Error
 		if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &fromSQLite) {
 			t.Errorf("got %v, want only the context's error", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A statement that hangs ends with the context that fn is given, and nothing else ends it.
+func TestInTxGivesItsDeadline(t *testing.T) {
+	db := databasetest.Open(t, database.Options{DataDir: t.TempDir()})
+	err := db.InTx(t.Context(), func(ctx context.Context, _ *sql.Tx) error {
+		if deadline, ok := ctx.Deadline(); !ok || deadline.After(time.Now().Add(10*time.Second)) {
+			t.Errorf("deadline %v, want one within ten seconds", deadline)
 		}
 		return nil
 	})

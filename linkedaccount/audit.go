@@ -32,7 +32,7 @@ func (s *Store) Audit(ctx context.Context, e Event) error {
 	if e.At.IsZero() {
 		e.At = s.now()
 	}
-	err = s.DB.InTx(ctx, func(tx *sql.Tx) error {
+	err = s.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO audit (id, at, name, host_user_id, auth_id, account_id, detail)
 			VALUES ($1, $2, $3, $4, $5, $6, $7)`, id.String(), database.Millis(e.At), e.Name,
 			database.Clip(e.HostUserID, maxDetail), database.Clip(e.AuthID, maxDetail), e.AccountID, database.Clip(e.Detail, maxDetail))
@@ -46,6 +46,8 @@ func (s *Store) Audit(ctx context.Context, e Event) error {
 
 // Events reads the newest n entries of the audit trail, newest first.
 func (s *Store) Events(ctx context.Context, n int) (events []Event, err error) {
+	ctx, cancel := database.ForRead(ctx)
+	defer cancel()
 	rows, err := s.DB.QueryContext(ctx, `SELECT at, name, host_user_id, auth_id, account_id, detail
 		FROM audit ORDER BY id DESC LIMIT $1`, n)
 	if err != nil {

@@ -35,7 +35,7 @@ func (s *Store) Link(ctx context.Context, hostUserID, authID string, g provider.
 	var messageID string
 	var err error
 	for range linkTries {
-		err = s.DB.InTx(ctx, func(tx *sql.Tx) (err error) {
+		err = s.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 			a, messageID, err = s.link(ctx, tx, hostUserID, authID, g)
 			return err
 		})
@@ -145,7 +145,7 @@ func (s *Store) spareGrant(ctx context.Context, tx *sql.Tx, where string, args [
 // record is deleted in turn. An older account of this user with the same host id loses it: the
 // record is this account's now, and deleting it would break the link.
 func (s *Store) HostAdded(ctx context.Context, id, hostID string, version int64) error {
-	err := s.change(ctx, id, func(tx *sql.Tx, r record) error {
+	err := s.change(ctx, id, func(ctx context.Context, tx *sql.Tx, r record) error {
 		isLinked := r.Status == Linking && !r.outdates(version)
 		if r.HostID == hostID && !isLinked {
 			return nil

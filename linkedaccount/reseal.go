@@ -51,7 +51,7 @@ func (s *Store) reseal(ctx context.Context, r record) (count int, err error) {
 		return 0, fmt.Errorf("sealing the credential of %s anew: %w", r.ID, err)
 	}
 	var written int64
-	err = s.DB.InTx(ctx, func(tx *sql.Tx) error {
+	err = s.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, "UPDATE linked_accounts SET credential = $1 WHERE id = $2 AND version = $3",
 			sealed, r.ID, r.Version)
 		if err != nil {

@@ -51,6 +51,8 @@ type querier interface {
 
 // one reads the one account that the rest of the statement chooses; ErrNotFound.
 func one(ctx context.Context, q querier, where string, args ...any) (record, error) {
+	ctx, cancel := database.ForRead(ctx)
+	defer cancel()
 	r, err := scan(q.QueryRowContext(ctx, "SELECT "+columns+" FROM linked_accounts WHERE "+where, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return record{}, ErrNotFound
@@ -63,6 +65,8 @@ func one(ctx context.Context, q querier, where string, args ...any) (record, err
 
 // all reads the accounts that the rest of the statement chooses.
 func all(ctx context.Context, q querier, where string, args ...any) (records []record, err error) {
+	ctx, cancel := database.ForRead(ctx)
+	defer cancel()
 	rows, err := q.QueryContext(ctx, "SELECT "+columns+" FROM linked_accounts WHERE "+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading accounts: %w", err)
@@ -139,13 +143,13 @@ func (s *Store) update(ctx context.Context, tx *sql.Tx, r record) (record, error
 
 // change takes an account's row, so that nobody else changes it meanwhile, and has fn work out
 // what becomes of it.
-func (s *Store) change(ctx context.Context, id string, fn func(*sql.Tx, record) error) error {
-	return s.DB.InTx(ctx, func(tx *sql.Tx) error {
+func (s *Store) change(ctx context.Context, id string, fn func(context.Context, *sql.Tx, record) error) error {
+	return s.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		r, err := one(ctx, tx, "id = $1"+s.DB.ForUpdate(), id)
 		if err != nil {
 			return err
 		}
-		return fn(tx, r)
+		return fn(ctx, tx, r)
 	})
 }
 

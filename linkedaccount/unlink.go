@@ -15,7 +15,7 @@ import (
 // linked again since, its own HostAdd asks the host, and it stays as it is. So does one that is
 // not linking; revokeID is that of a pending Revoke.
 func (s *Store) HostRefused(ctx context.Context, id string, version int64) (revokeID string, err error) {
-	err = s.change(ctx, id, func(tx *sql.Tx, r record) error {
+	err = s.change(ctx, id, func(ctx context.Context, tx *sql.Tx, r record) error {
 		if r.Status != Linking || r.outdates(version) {
 			revokeID, err = outbox.Pending(ctx, tx, id, Revoke)
 			return err
@@ -43,7 +43,7 @@ func (s *Store) HostRefused(ctx context.Context, id string, version int64) (revo
 // the ids of what is still pending ("" for what is done); for one unlinked, none. Parallel calls
 // queue once.
 func (s *Store) Unlink(ctx context.Context, id string) (hostDeleteID, revokeID string, err error) {
-	err = s.change(ctx, id, func(tx *sql.Tx, r record) error {
+	err = s.change(ctx, id, func(ctx context.Context, tx *sql.Tx, r record) error {
 		if !r.live() {
 			hostDeleteID, revokeID, err = pending(ctx, tx, id)
 			return err
@@ -95,7 +95,7 @@ func (s *Store) Revoked(ctx context.Context, id string, version int64) error {
 }
 
 func (s *Store) takenBack(ctx context.Context, id string, version int64, mark func(*record)) error {
-	err := s.change(ctx, id, func(tx *sql.Tx, r record) error {
+	err := s.change(ctx, id, func(ctx context.Context, tx *sql.Tx, r record) error {
 		if r.live() || r.Status == Unlinked || r.outdates(version) {
 			return nil
 		}

@@ -49,8 +49,8 @@ func fail(context.Context, outbox.Message) error { return errWrong }
 
 func add(t *testing.T, db *database.DB, m outbox.Message) (id string) {
 	t.Helper()
-	inTx(t, db, func(tx *sql.Tx) (err error) {
-		id, err = outbox.Add(t.Context(), tx, m)
+	inTx(t, db, func(ctx context.Context, tx *sql.Tx) (err error) {
+		id, err = outbox.Add(ctx, tx, m)
 		return err
 	})
 	return id
@@ -58,10 +58,10 @@ func add(t *testing.T, db *database.DB, m outbox.Message) (id string) {
 
 func drop(t *testing.T, db *database.DB, account, kind string) {
 	t.Helper()
-	inTx(t, db, func(tx *sql.Tx) error { return outbox.Drop(t.Context(), tx, account, kind) })
+	inTx(t, db, func(ctx context.Context, tx *sql.Tx) error { return outbox.Drop(ctx, tx, account, kind) })
 }
 
-func inTx(t *testing.T, db *database.DB, fn func(*sql.Tx) error) {
+func inTx(t *testing.T, db *database.DB, fn func(context.Context, *sql.Tx) error) {
 	t.Helper()
 	if err := db.InTx(t.Context(), fn); err != nil {
 		t.Fatal(err)

@@ -66,8 +66,6 @@ func (b *Box) setClock(ctx context.Context, again bool) error {
 	if b.Now != nil || b.clock.known.Load() && !again {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
 	now, err := b.DB.Now(ctx)
 	if err != nil {
 		return err

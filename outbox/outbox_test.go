@@ -38,8 +38,8 @@ func TestTryDoesAndRemoves(t *testing.T) {
 func TestAddBelongsToItsTransaction(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		var id string
-		err := db.InTx(t.Context(), func(tx *sql.Tx) (err error) {
-			id, err = outbox.Add(t.Context(), tx, outbox.Message{Kind: "k"})
+		err := db.InTx(t.Context(), func(ctx context.Context, tx *sql.Tx) (err error) {
+			id, err = outbox.Add(ctx, tx, outbox.Message{Kind: "k"})
 			return errors.Join(err, errWrong)
 		})
 		if !errors.Is(err, errWrong) {

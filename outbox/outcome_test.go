@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -119,11 +120,11 @@ func TestLeaseLooksAgain(t *testing.T) {
 		for id, set := range map[string]string{
 			"backed off": "due_at = 32503680000000", "given up": "due_at = 0, dead_at = 1",
 		} {
-			err := db.InTx(t.Context(), func(tx *sql.Tx) error {
-				if _, err := Add(t.Context(), tx, Message{ID: id, Kind: "k"}); err != nil {
+			err := db.InTx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+				if _, err := Add(ctx, tx, Message{ID: id, Kind: "k"}); err != nil {
 					return err
 				}
-				_, err := tx.Exec("UPDATE outbox SET "+set+" WHERE id = $1", id)
+				_, err := tx.ExecContext(ctx, "UPDATE outbox SET "+set+" WHERE id = $1", id)
 				return err
 			})
 			if err != nil {

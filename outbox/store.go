@@ -42,7 +42,7 @@ const dueQuery = "SELECT id FROM outbox WHERE dead_at = 0 AND due_at <= $1 AND" 
 
 // due lists up to limit messages to work on, the one that waits longest first.
 func (b *Box) due(ctx context.Context, limit int) (ids []string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := database.ForRead(ctx)
 	defer cancel()
 	rows, err := b.DB.QueryContext(ctx, dueQuery, database.Millis(b.now()), limit)
 	if err != nil {
@@ -66,7 +66,7 @@ func (b *Box) due(ctx context.Context, limit int) (ids []string, err error) {
 // It counts the attempt now, so that one that ends in a crash counts.
 func (b *Box) lease(ctx context.Context, id string, anyTime bool) (l lease, err error) {
 	owner := uuid.NewString()
-	err = b.DB.InTx(ctx, func(tx *sql.Tx) error {
+	err = b.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		now := b.now()
 		message, err := scanMessage(tx.QueryRowContext(ctx, `UPDATE outbox
 			SET lease_owner = $2, lease_until = $3, due_at = $3, dead_at = 0, attempts = attempts + 1
@@ -102,7 +102,7 @@ func notLeased(ctx context.Context, tx *sql.Tx, id string) error {
 
 // sweep removes a dropped message whose attempt ended in a crash.
 func (b *Box) sweep(ctx context.Context, id string) error {
-	return b.DB.InTx(ctx, func(tx *sql.Tx) error {
+	return b.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM outbox WHERE id = $1 AND dropped_at <> 0 AND lease_until <= $2",
 			id, database.Millis(b.now()))
 		return err
@@ -120,7 +120,7 @@ func (b *Box) finish(ctx context.Context, l lease, outcome error) (next time.Tim
 	if isDead(outcome) {
 		next, deadAt = now, now
 	}
-	err = b.DB.InTx(ctx, func(tx *sql.Tx) error {
+	err = b.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if outcome == nil {
 			return mustAffect(tx.ExecContext(ctx, "DELETE FROM outbox WHERE id = $1 AND lease_owner = $2", l.message.ID, l.owner))
 		}
@@ -149,6 +149,8 @@ func mustAffect(r sql.Result, err error) error {
 
 // DeadLetters lists the messages that were given up, oldest first.
 func (b *Box) DeadLetters(ctx context.Context) (letters []Message, err error) {
+	ctx, cancel := database.ForRead(ctx)
+	defer cancel()
 	rows, err := b.DB.QueryContext(ctx, "SELECT "+columns+" FROM outbox WHERE dead_at <> 0 ORDER BY dead_at, id")
 	if err != nil {
 		return nil, fmt.Errorf("looking for dead letters: %w", err)
@@ -170,7 +172,7 @@ func (b *Box) DeadLetters(ctx context.Context) (letters []Message, err error) {
 // Revive makes a dead letter due now, with its attempts counted from the start; ErrGone when
 // there is no such dead letter.
 func (b *Box) Revive(ctx context.Context, id string) error {
-	err := b.DB.InTx(ctx, func(tx *sql.Tx) error {
+	err := b.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		return mustAffect(tx.ExecContext(ctx, `UPDATE outbox SET dead_at = 0, attempts = 0, due_at = $2
 			WHERE id = $1 AND dead_at <> 0`, id, database.Millis(b.now())))
 	})
