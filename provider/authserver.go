@@ -71,11 +71,12 @@ func (s authServer) exchange(ctx context.Context, e endpoints, a Attempt, cb Cal
 	form.Set("code", cb.Code.Reveal())
 	form.Set("redirect_uri", a.RedirectURI)
 	form.Set("code_verifier", a.Verifier.Reveal())
-	ans, err := s.postForm(ctx, opExchange, e.token, form)
-	if err != nil {
-		return tokenAnswer{}, err
-	}
-	return readTokenAnswer(ans)
+	var tokens tokenAnswer
+	err := s.postForm(ctx, opExchange, e.token, form, func(ans answer) (err error) {
+		tokens, err = readTokenAnswer(ans)
+		return err
+	})
+	return tokens, err
 }
 
 const opExchange = "exchanging the code"
@@ -101,9 +102,9 @@ func checkCallback(c Connection, e endpoints, a Attempt, cb Callback) error {
 	return nil
 }
 
-// postForm sends a form to one of the server's own endpoints, with client authentication, and
-// returns an answer of success; others become errors.
-func (s authServer) postForm(ctx context.Context, op, endpoint string, form url.Values) (answer, error) {
+// postForm sends a form to one of the server's own endpoints, with client authentication. read
+// takes an answer of success; others become errors.
+func (s authServer) postForm(ctx context.Context, op, endpoint string, form url.Values, read func(answer) error) error {
 	if s.conn.AuthStyle == AuthPost || s.conn.AuthStyle == AuthNone {
 		form.Set("client_id", s.conn.ClientID)
 	}
@@ -112,7 +113,7 @@ func (s authServer) postForm(ctx context.Context, op, endpoint string, form url.
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
 	if err != nil {
-		return answer{}, &Error{Op: op, Kind: ErrUnavailable, Code: "the endpoint is no URL"}
+		return &Error{Op: op, Kind: ErrUnavailable, Code: "the endpoint is no URL"}
 	}
 	if s.conn.AuthStyle == AuthBasic {
 		// RFC 6749 §2.3.1: both parts are form-encoded first.
@@ -120,11 +121,12 @@ func (s authServer) postForm(ctx context.Context, op, endpoint string, form url.
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
-	ans, err := s.client.do(ctx, op, req)
-	if err != nil {
-		return answer{}, err
-	}
-	return ans, refusal(op, ans, form)
+	return s.client.do(ctx, op, req, func(ans answer) error {
+		if err := refusal(op, ans, form); err != nil {
+			return err
+		}
+		return read(ans)
+	})
 }
 
 // refusal turns an answer that is no success into an error: by its error code, whatever its status

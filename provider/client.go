@@ -27,10 +27,14 @@ type client struct {
 	transport http.RoundTripper
 	timeout   time.Duration // of a leg
 	now       func() time.Time
+	breaker   *breaker
 }
 
-func newClient(d Deps) *client {
-	return &client{transport: newTransport(d), timeout: legTimeout, now: d.Now}
+func newClient(authID string, d Deps) *client {
+	return &client{
+		transport: newTransport(d), timeout: legTimeout, now: d.Now,
+		breaker: newBreaker(d.Log, authID, "sign-in"),
+	}
 }
 
 // answer is what a service said. Nothing in it may reach an error or a log.
@@ -39,9 +43,28 @@ type answer struct {
 	body   []byte
 }
 
-// do sends the request once and reads its answer. It fails with ErrUnavailable when there is no
+// do walks a leg unless the breaker holds it back: then nothing is sent. read takes the answer; it
+// is part of the leg, so that answers which make no sense count as failures of the service.
+func (c *client) do(ctx context.Context, op string, req *http.Request, read func(answer) error) error {
+	if ctx.Err() != nil {
+		return unreachable(ctx, op, ctx.Err())
+	}
+	_, err := c.breaker.Execute(func() (struct{}, error) {
+		ans, err := c.send(ctx, op, req)
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, read(ans)
+	})
+	if isHeldBack(err) {
+		return &Error{Op: op, Kind: ErrUnavailable, Code: "not sent, for the service keeps failing", RetryAfter: breakerPause}
+	}
+	return err
+}
+
+// send sends the request once and returns its answer. It fails with ErrUnavailable when there is no
 // whole answer, and when the answer says by its status that it is none: a redirect, 408, 429, 5xx.
-func (c *client) do(ctx context.Context, op string, req *http.Request) (answer, error) {
+func (c *client) send(ctx context.Context, op string, req *http.Request) (answer, error) {
 	legCtx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	req.Header.Set("User-Agent", "linkgate")
@@ -79,7 +102,7 @@ func (c *client) checkStatus(op string, res *http.Response) error {
 }
 
 // getJSON asks for a JSON document, with the bearer token if there is one. A 4xx other than those
-// of do is ErrRefused: the service understood, and does not want to.
+// of send is ErrRefused: the service understood, and does not want to.
 func (c *client) getJSON(ctx context.Context, op, address, bearer string, into any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -89,17 +112,15 @@ func (c *client) getJSON(ctx context.Context, op, address, bearer string, into a
 	if bearer != "" {
 		req.Header.Set("Authorization", "Bearer "+bearer)
 	}
-	ans, err := c.do(ctx, op, req)
-	if err != nil {
-		return err
-	}
-	if ans.status >= 400 {
-		return &Error{Op: op, Kind: ErrRefused, Status: ans.status}
-	}
-	if json.Unmarshal(ans.body, into) != nil {
-		return &Error{Op: op, Kind: ErrUnavailable, Code: "answer is not the JSON expected", Status: ans.status}
-	}
-	return nil
+	return c.do(ctx, op, req, func(ans answer) error {
+		if ans.status >= 400 {
+			return &Error{Op: op, Kind: ErrRefused, Status: ans.status}
+		}
+		if json.Unmarshal(ans.body, into) != nil {
+			return &Error{Op: op, Kind: ErrUnavailable, Code: "answer is not the JSON expected", Status: ans.status}
+		}
+		return nil
+	})
 }
 
 // unreachable makes an ErrUnavailable of a transport's failure. The failure's own text is dropped,

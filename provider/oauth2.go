@@ -22,14 +22,14 @@ func oauth2Protocol() protocol {
 }
 
 func openOAuth2(c Connection, d Deps) *Provider {
-	server := authServer{client: newClient(d), conn: c}
+	server := authServer{client: newClient(c.AuthID, d), conn: c}
 	redirector := &oauth2Redirector{
 		authServer: server,
 		endpoints:  endpoints{issuer: c.Issuer, authorize: c.AuthorizeURL, token: c.TokenURL},
 	}
 	p := &Provider{Connection: c, Redirector: redirector}
 	if c.RevokeURL != "" {
-		p.Revoker = &revoker{authServer: server, endpoint: func(context.Context) (string, error) { return c.RevokeURL, nil }}
+		p.Revoker = newRevoker(server, d.Log, func(context.Context) (string, error) { return c.RevokeURL, nil })
 	}
 	return p
 }

@@ -30,12 +30,12 @@ func openOIDC(c Connection, d Deps) *Provider {
 	if !slices.Contains(c.Scopes, "openid") {
 		c.Scopes = append([]string{"openid"}, c.Scopes...)
 	}
-	server := authServer{client: newClient(d), conn: c}
+	server := authServer{client: newClient(c.AuthID, d), conn: c}
 	published := newDiscovery(server.client, c.Issuer)
 	return &Provider{
 		Connection: c,
 		Redirector: &oidcRedirector{authServer: server, discovery: published, log: d.Log},
-		Revoker:    &revoker{authServer: server, endpoint: published.revocation(c.RevokeURL)},
+		Revoker:    newRevoker(server, d.Log, published.revocation(c.RevokeURL)),
 	}
 }
 

@@ -8,7 +8,8 @@
 // the account is. Revoker takes a credential back.
 //
 // Every request leaves through one client (client.go): dialled only where the guard allows,
-// never redirected, never repeated, bounded in time and size. Every failure is an *Error of one
+// never redirected, never repeated, bounded in time and size, and held back for a while from a
+// service that keeps failing (breaker.go). Every failure is an *Error of one
 // of the kinds in errors.go. Who may sign in, what is kept and what is tried again is not known
 // here: see connect, linkedaccount and outbox.
 package provider

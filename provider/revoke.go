@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/url"
 
 	"linkgate/secret"
@@ -15,6 +16,15 @@ type revoker struct {
 }
 
 var _ Revoker = (*revoker)(nil)
+
+// newRevoker gives revocations a breaker of their own. The outbox repeats them until they succeed:
+// they must not keep users from signing in where only the revocation endpoint is down, and what
+// has just been issued must be revocable where only the identity can't be read.
+func newRevoker(s authServer, log *slog.Logger, endpoint func(context.Context) (string, error)) *revoker {
+	apart := *s.client
+	apart.breaker = newBreaker(log, s.conn.AuthID, "revocation")
+	return &revoker{authServer: authServer{client: &apart, conn: s.conn}, endpoint: endpoint}
+}
 
 const opRevoke = "revoking a token"
 
@@ -59,7 +69,7 @@ func (r *revoker) Revoke(ctx context.Context, c Credential) error {
 // §2.2 has it answer 200, but some answer that the token or grant is invalid.
 func (r *revoker) revoke(ctx context.Context, endpoint string, token secret.Text, hint string) error {
 	form := url.Values{"token": {token.Reveal()}, "token_type_hint": {hint}}
-	_, err := r.postForm(ctx, opRevoke, endpoint, form)
+	err := r.postForm(ctx, opRevoke, endpoint, form, func(answer) error { return nil })
 	var refused *Error
 	if !errors.As(err, &refused) {
 		return err
