@@ -38,7 +38,7 @@ func (s *site) ticket(c echo.Context) error {
 	})
 }
 
-// carryOn sends the browser to the service: Continue on the ticket page, Try again on the result's.
+// carryOn sends the browser to the service: Continue on the ticket page, the one page with a form.
 func (s *site) carryOn(c echo.Context) error {
 	ticket, err := ticketOf(c)
 	if err != nil {
@@ -76,7 +76,9 @@ func (s *site) callback(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, resultPath(ticket))
 }
 
-// result tells how it ended.
+// result tells how it ended. It never leads to the service by itself: whoever holds a window can
+// send it here at once, past the ticket page with its warning, so a session that has not ended and
+// one that is tried again go through that page.
 func (s *site) result(c echo.Context) error {
 	ticket, err := ticketOf(c)
 	if err != nil {
@@ -87,18 +89,20 @@ func (s *site) result(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if result.State == connect.Open {
+		return c.Redirect(http.StatusSeeOther, ticketPath(ticket))
+	}
 	view := templates.Result{
 		State:       string(result.State),
 		Reason:      string(result.Reason),
 		ServiceName: result.ServiceName,
 		AccountName: result.AccountName,
 		Missing:     result.Missing,
-		Action:      ticketPath(ticket),
-		FormToken:   formToken(browser),
+		TryAgain:    ticketPath(ticket),
 		Refresh:     resultPath(ticket),
 	}
 	s.tellOpener(&view, result, ticket, c.QueryParam("relayed") != "")
-	return s.writePage(c, http.StatusOK, page{Page: view, form: view.HasForm(), script: true})
+	return s.writePage(c, http.StatusOK, page{Page: view, script: true})
 }
 
 // tellOpener puts in what the page posts to the window that opened it. A finish token can be used

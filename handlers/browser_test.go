@@ -128,7 +128,6 @@ func TestResultTellsTheOpener(t *testing.T) {
 		{"pending", "", hostOrigin, connect.Result{State: connect.Pending}, "linkgate.auth.success." + aTicket, ""},
 		{"failed", "", hostOrigin, connect.Result{State: connect.Failed, Reason: connect.Denied}, "linkgate.auth.failure." + aTicket, ""},
 		{"working", "", hostOrigin, connect.Result{State: connect.Working}, "", "/result"},
-		{"open", "", hostOrigin, connect.Result{State: connect.Open}, "", ""},
 		{"relaying", "", hostOrigin, relaying, "linkgate.auth.finish.finish-token", "/result?relayed=1"},
 		{"relayed", "?relayed=1", hostOrigin, relaying, "", "/result?relayed=1"},
 		{"relaying without a token", "", hostOrigin, connect.Result{State: connect.Relaying}, "", "/result?relayed=1"},
@@ -157,6 +156,25 @@ func TestResultTellsTheOpener(t *testing.T) {
 				t.Errorf("got refresh %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// TestResultOfAnOpenSession: the window may have been sent past the ticket page, so it goes back.
+func TestResultOfAnOpenSession(t *testing.T) {
+	b := newBench(t)
+	b.result = connect.Result{State: connect.Open, ServiceName: "GitHub"}
+	w := b.asBrowser("GET", "/connect/"+aTicket+"/result")
+	if got := w.Header().Get("Location"); w.Code != http.StatusSeeOther || got != "/connect/"+aTicket {
+		t.Errorf("got %d %q, want 303 to the ticket page", w.Code, got)
+	}
+}
+
+func TestTryAgainLeadsToTheTicketPage(t *testing.T) {
+	b := newBench(t)
+	b.result = connect.Result{State: connect.Failed, Reason: connect.Denied}
+	page := b.asBrowser("GET", "/connect/"+aTicket+"/result").Body.String()
+	if want := `id="retry" href="/connect/` + aTicket + `"`; !strings.Contains(page, want) {
+		t.Errorf("the page has no %s", want)
 	}
 }
 

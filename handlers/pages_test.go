@@ -23,9 +23,12 @@ func everyBrowserAnswer(t *testing.T, change ...func(*Server)) map[string]*httpt
 	ask("ticket", "GET", "/connect/"+aTicket, nil)
 	ask("continue", "POST", "/connect/"+aTicket, nil)
 	ask("result", "GET", "/connect/"+aTicket+"/result", nil)
-	ask("failed", "GET", "/connect/"+aTicket+"/result", func(b *bench) {
-		b.result = connect.Result{State: connect.Failed, Reason: connect.Denied}
-	})
+	for _, r := range []connect.Result{
+		{State: connect.Open}, {State: connect.Working}, {State: connect.Relaying}, {State: connect.Pending},
+		{State: connect.Failed, Reason: connect.Denied}, {State: connect.Failed, Reason: connect.FinishedByOther},
+	} {
+		ask("result "+string(r.State)+string(r.Reason), "GET", "/connect/"+aTicket+"/result", func(b *bench) { b.result = r })
+	}
 	ask("callback", "GET", "/callback/gh?code=c&state="+aState, nil)
 	ask("head", "HEAD", "/connect/"+aTicket, nil)
 	ask("expired", "GET", "/connect/"+aTicket, func(b *bench) { b.err = connect.ErrExpired })
@@ -72,16 +75,27 @@ func TestNoHSTSOnLoopback(t *testing.T) {
 	}
 }
 
-func TestOnlyPagesWithAFormAllowOne(t *testing.T) {
-	answers := everyBrowserAnswer(t)
-	for name, want := range map[string]string{
-		"ticket": "'self' https:", "failed": "'self' https:",
-		"result": "'none'", "expired": "'none'", "not found": "'none'", "callback": "'none'",
-	} {
-		policy := answers[name].Header().Get("Content-Security-Policy")
+// TestOnlyTheTicketPageLeadsToTheService: by a form and by what the policy allows. There the host
+// user is named and the warning stands; a form anywhere else would let somebody send a victim's
+// window past both.
+func TestOnlyTheTicketPageLeadsToTheService(t *testing.T) {
+	for name, w := range everyBrowserAnswer(t) {
+		policy, page := w.Header().Get("Content-Security-Policy"), w.Body.String()
+		want := "'none'"
+		if name == "ticket" {
+			want = "'self' https:"
+		}
 		m := regexp.MustCompile(`form-action ([^;]*)`).FindStringSubmatch(policy)
 		if m == nil || m[1] != want {
 			t.Errorf("%s: got policy %q, want form-action %s", name, policy, want)
+		}
+		if got := strings.Contains(page, "<form") || strings.Contains(page, formToken(aBrowser)); got != (name == "ticket") {
+			t.Errorf("%s: got a form or its token: %v", name, got)
+		}
+		for _, who := range []string{`id="host-user"`, ">Alice<", ">alice<", "Only continue if you started this yourself"} {
+			if name == "ticket" && !strings.Contains(page, who) {
+				t.Errorf("%s: got a form without %q", name, who)
+			}
 		}
 	}
 }

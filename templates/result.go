@@ -1,16 +1,17 @@
 package templates
 
-// Result is the page that says how it ended, or that it has not ended yet.
+// Result is the page that says how it ended, or that it has not ended yet. It has no form: who
+// comes upon it has not necessarily seen in whose name it all happens.
 type Result struct {
-	State       string // open, working, relaying, linked, pending, failed
+	State       string // working, relaying, linked, pending, failed
 	Reason      string // of failed
+	Stalled     bool   // of relaying: the host was told long ago and has not answered
 	ServiceName string
 	AccountName string   // may be empty
 	Missing     []string // scopes that were asked for and not granted
 
-	Action    string // path that Continue and Try again post to
-	FormToken string // sent along with it
-	Refresh   string // address to look again at, for working and relaying
+	TryAgain string // path of the ticket page: every attempt begins there, with its warning
+	Refresh  string // address to look again at, for working and relaying
 
 	Message string // for the window that opened this one; empty: nothing is posted
 	Origin  string // the one origin that may read it; empty: nothing is posted
@@ -31,15 +32,15 @@ func (r Result) ServiceInitial() string { return initial(r.Service()) }
 func (r Result) MissingList() []string { return displayNames(r.Missing) }
 
 // Title is the key of the page's title.
-func (r Result) Title() string { return "result." + r.State + ".title" }
+func (r Result) Title() string { return "result." + r.scene() + ".title" }
 
 // Heading is the key of the page's heading.
-func (r Result) Heading() string { return "result." + r.State + ".heading" }
+func (r Result) Heading() string { return "result." + r.scene() + ".heading" }
 
 // Text is the key of the sentence that says what happened.
 func (r Result) Text() string {
 	if r.State != "failed" {
-		return "result." + r.State + ".text"
+		return "result." + r.scene() + ".text"
 	}
 	switch r.Reason {
 	case "denied", "service_unavailable", "service_refused", "not_verified", "changed",
@@ -49,21 +50,30 @@ func (r Result) Text() string {
 	return "result.failed.unknown"
 }
 
+// scene is the part of the messages' keys that says what the page is about.
+func (r Result) scene() string {
+	if r.GivenUp() {
+		return "stalled"
+	}
+	return r.State
+}
+
+// GivenUp tells whether the page waits no longer although nothing has ended.
+func (r Result) GivenUp() bool { return r.State == "relaying" && r.Stalled }
+
 // Done tells whether the page tells good news.
 func (r Result) Done() bool { return r.State == "linked" || r.State == "pending" }
 
 // Waiting tells whether the page has to be looked at again.
-func (r Result) Waiting() bool { return r.State == "working" || r.State == "relaying" }
-
-// CanContinue tells whether Continue is offered.
-func (r Result) CanContinue() bool { return r.State == "open" }
+func (r Result) Waiting() bool {
+	return r.State == "working" || r.State == "relaying" && !r.Stalled
+}
 
 // CanRetry tells whether Try again is offered. Whoever holds a window that somebody else started
 // gains nothing by trying again there.
-func (r Result) CanRetry() bool { return r.State == "failed" && r.Reason != "finished_by_other" }
-
-// HasForm tells whether the page has a form that leads to the service.
-func (r Result) HasForm() bool { return r.CanContinue() || r.CanRetry() }
+func (r Result) CanRetry() bool {
+	return r.GivenUp() || r.State == "failed" && r.Reason != "finished_by_other"
+}
 
 // Leave is after how many milliseconds the window closes itself: late enough to be read, and not
 // at all when there is more to read or to decide. Empty means never.
@@ -78,4 +88,4 @@ func (r Result) Leave() string {
 }
 
 // CanClose tells whether a button to close the window is offered where that is possible.
-func (r Result) CanClose() bool { return r.Done() || r.State == "failed" }
+func (r Result) CanClose() bool { return r.Done() || r.GivenUp() || r.State == "failed" }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"strings"
@@ -35,15 +36,16 @@ func everyPage() map[string]Page {
 		"ticket":         Ticket{ServiceName: hostile, UserName: hostile, UserID: hostile, Scopes: []string{hostile}, Action: "/connect/x", FormToken: "f"},
 		"ticket by id":   Ticket{ServiceName: "GitHub", UserID: hostile, Action: "/connect/x"},
 		"ticket of none": Ticket{Action: "/connect/x"},
-		"failed oddly":   Result{State: "failed", Reason: "no such reason", Action: "/connect/x"},
+		"failed oddly":   Result{State: "failed", Reason: "no such reason", TryAgain: "/connect/x"},
+		"stalled":        Result{State: "relaying", Stalled: true, ServiceName: hostile, TryAgain: "/connect/x", Refresh: "/connect/x/result"},
 	}
-	for _, state := range []string{"open", "working", "relaying", "linked", "pending"} {
+	for _, state := range []string{"working", "relaying", "linked", "pending"} {
 		pages[state] = Result{State: state, ServiceName: hostile, AccountName: hostile, Missing: []string{hostile},
-			Action: "/connect/x", Refresh: "/connect/x/result", Message: hostile, Origin: hostile}
+			TryAgain: "/connect/x", Refresh: "/connect/x/result", Message: hostile, Origin: hostile}
 	}
 	for _, reason := range []string{"denied", "service_unavailable", "service_refused", "not_verified", "changed",
 		"host_refused", "interrupted", "finished_by_other"} {
-		pages["failed "+reason] = Result{State: "failed", Reason: reason, ServiceName: hostile, Action: "/connect/x"}
+		pages["failed "+reason] = Result{State: "failed", Reason: reason, ServiceName: hostile, TryAgain: "/connect/x"}
 	}
 	for _, kind := range []ProblemKind{Expired, Used, WrongBrowser, WrongConnection, Forbidden, BadRequest, NotFound,
 		MethodNotAllowed, TooMany, Unavailable, Internal} {
@@ -185,7 +187,8 @@ func TestTicketShowsWhoIsLinked(t *testing.T) {
 		want     string
 		unwanted string
 	}{
-		{"name", Ticket{UserName: "Ada", UserID: "u-1"}, "<bdi>Ada</bdi>", "u-1"},
+		{"name and id", Ticket{UserName: "Ada", UserID: "u-1"}, `<bdi>Ada</bdi> <span class="label"><bdi class="id">u-1</bdi></span>`, "User id"},
+		{"name that looks like another's id", Ticket{UserName: "u-2", UserID: "u-1"}, `<bdi class="id">u-1</bdi>`, `<bdi class="id">u-2`},
 		{"id without a name", Ticket{UserID: "u-1"}, `<bdi class="id">u-1</bdi>`, "<bdi>"},
 		{"id when the name can't be seen", Ticket{UserName: "\u202E\u200B ", UserID: "u-1"}, `<bdi class="id">u-1</bdi>`, "\u202E"},
 	} {
@@ -210,26 +213,50 @@ func TestTicketWarnsBeforeItsButton(t *testing.T) {
 	}
 }
 
+// TestEveryFormSaysWhoIsLinked: a page whose form leads to the service can be put before anybody
+// by whoever holds the ticket, so none goes without the user's id and the warning.
+func TestEveryFormSaysWhoIsLinked(t *testing.T) {
+	p := newPages(t)
+	forms := 0
+	for name, page := range everyPage() {
+		html := render(t, p, p.Locale("en"), page)
+		if !strings.Contains(html, "<form") {
+			continue
+		}
+		forms++
+		for _, want := range []string{`id="host-user"`, "Only continue if you started this yourself"} {
+			if i := strings.Index(html, want); i < 0 || i > strings.Index(html, "<form") {
+				t.Errorf("%s: got a form without %q before it", name, want)
+			}
+		}
+	}
+	if forms == 0 {
+		t.Error("got no page with a form")
+	}
+}
+
 func TestResultOffers(t *testing.T) {
 	p := newPages(t)
 	for _, tc := range []struct {
-		state, reason         string
-		retry, again, leaving bool
+		state, reason                  string
+		stalled, retry, again, leaving bool
 	}{
 		{state: "linked", leaving: true},
 		{state: "pending", leaving: true},
 		{state: "working", again: true},
+		{state: "working", stalled: true, again: true},
 		{state: "relaying", again: true},
-		{state: "open"},
+		{state: "relaying", stalled: true, retry: true},
 		{state: "failed", reason: "denied", retry: true},
 		{state: "failed", reason: "host_refused", retry: true},
 		{state: "failed", reason: "finished_by_other"},
 	} {
-		t.Run(tc.state+tc.reason, func(t *testing.T) {
-			html := render(t, p, p.Locale("en"), Result{State: tc.state, Reason: tc.reason, Action: "/connect/x", Refresh: "/r"})
+		t.Run(fmt.Sprintf("%s %s %v", tc.state, tc.reason, tc.stalled), func(t *testing.T) {
+			html := render(t, p, p.Locale("en"), Result{State: tc.state, Reason: tc.reason, Stalled: tc.stalled, TryAgain: "/t", Refresh: "/r"})
 			for what, want := range map[string]bool{
-				`id="retry"`: tc.retry, `http-equiv="refresh" content="2;url=/r"`: tc.again,
-				`data-leave=""`: !tc.leaving, `id="continue"`: tc.state == "open",
+				`id="retry" href="/t"`: tc.retry, `http-equiv="refresh" content="2;url=/r"`: tc.again,
+				`data-leave=""`: !tc.leaving, `data-stalled="true"`: tc.stalled && tc.state == "relaying",
+				"<form": false,
 			} {
 				if got := strings.Contains(html, what); got != want {
 					t.Errorf("got %s: %v, want %v", what, got, want)

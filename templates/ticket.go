@@ -5,8 +5,8 @@ package templates
 // warns (cross-user session fixation, see SECURITY in the README).
 type Ticket struct {
 	ServiceName string
-	UserName    string // may be empty: then UserID is shown
-	UserID      string
+	UserName    string // may be empty; users may choose theirs, so it proves nothing by itself
+	UserID      string // shown as well, below the name
 	Scopes      []string
 	Action      string // path that Continue posts to
 	FormToken   string // sent along with it
