@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4/middleware"
@@ -29,12 +30,15 @@ import (
 	"linkgate/templates"
 )
 
-// A host user may open sessionBurst sessions at once and one more every sessionEvery. With the
-// life of a session this also bounds how many a user can hold.
+// A host user may open sessionBurst sessions at once and one more every sessionEvery, at each
+// replica. A session lives oauthstate.LongestLife at the most, so a user holds some 600 of them.
 const (
 	sessionBurst = 20
 	sessionEvery = 3 * time.Second
 )
+
+// balancerPause is how long a replica that is not ready goes on taking requests.
+const balancerPause = 3 * time.Second
 
 // app is Linkgate, wired and listening.
 type app struct {
@@ -85,7 +89,7 @@ func newApp(ctx context.Context, c config.Config, log *slog.Logger) (_ *app, err
 		Connect: service, Pages: pages, ProxySecrets: c.HostProxySecrets, PublicURL: c.PublicURL,
 		HostOrigin: c.HostOrigin, Log: log, Metrics: newMetrics(),
 		Ready: []handlers.Check{
-			{Name: "database", Run: a.database.PingContext},
+			{Name: "database", Run: a.database.Ping},
 			{Name: "redis", Run: service.Sessions.Ping},
 		},
 	}
@@ -154,6 +158,7 @@ func (a *app) newService(keyring *secret.Keyring) (*connect.Service, error) {
 		}),
 		HostFinish:  c.HostFinish,
 		ShareTokens: c.HostShareTokens,
+		WorkTime:    min(connect.DefaultWorkTime, c.ShutdownTimeout*3/5), // so that it ends before we do
 		Log:         a.log,
 	}, nil
 }
@@ -217,10 +222,12 @@ func (a *app) run(ctx context.Context) error {
 
 // work is what goes on in the background.
 func (a *app) work(ctx context.Context) {
-	go a.reseal(ctx)
+	var all sync.WaitGroup
+	all.Go(func() { a.reseal(ctx) })
 	if err := a.outbox.Run(ctx); err != nil && ctx.Err() == nil {
 		a.log.Error("the outbox has stopped", "error", err)
 	}
+	all.Wait()
 }
 
 // reseal seals with the primary key what an older key has sealed, so that the older can be disabled.
@@ -229,19 +236,30 @@ func (a *app) reseal(ctx context.Context) {
 	switch {
 	case err != nil && ctx.Err() == nil:
 		a.log.Error("sealing credentials anew with the primary key", "sealed", n, "error", err)
-	case n > 0:
-		a.log.Info("sealed credentials anew with the primary key", "sealed", n)
+	case err == nil:
+		a.log.Info("every credential is sealed with the primary key", "sealed_anew", n)
 	}
 }
 
+// drain lets what is under way end. Where there may be other replicas, the balancer first gets the
+// time to see that this one is not ready.
 func (a *app) drain(stopWorking func(), worked <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTimeout)
 	defer cancel()
 	a.server.Drain()
-	err := a.public.Shutdown(ctx)
+	if a.embedded == nil {
+		time.Sleep(min(balancerPause, a.config.ShutdownTimeout/5))
+	}
 	stopWorking()
+	err := a.public.Shutdown(ctx)
+	settled := make(chan struct{})
+	go func() {
+		defer close(settled)
+		<-worked
+		a.outbox.Wait() // for what the last requests have left behind
+	}()
 	select {
-	case <-worked:
+	case <-settled:
 	case <-ctx.Done():
 	}
 	a.operator.Server.Close()

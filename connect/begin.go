@@ -32,12 +32,13 @@ func (s *Service) Begin(ctx context.Context, hostUserID, authID string) (authori
 // Open binds the session to this browser (the first to ask) and tells what the ticket page shows.
 // browser is the value of the browser's cookie. ErrExpired, ErrWrongBrowser, ErrUsed.
 func (s *Service) Open(ctx context.Context, ticket, browser string) (View, error) {
-	session, err := s.Sessions.Update(ctx, oauthstate.IDOf(ticket), func(x *oauthstate.Session) error {
+	id := oauthstate.IDOf(ticket)
+	session, err := s.Sessions.Update(ctx, id, func(x *oauthstate.Session) error {
 		if x.Phase == oauthstate.New {
 			x.Phase, x.BrowserHash = oauthstate.Opened, oauthstate.Hash(browser)
 			return nil
 		}
-		return s.mayContinue(*x, browser)
+		return s.mayContinue(ctx, *x, browser)
 	})
 	if err != nil {
 		s.auditIntruder(ctx, "ticket", session, err)
@@ -49,7 +50,7 @@ func (s *Service) Open(ctx context.Context, ticket, browser string) (View, error
 	}
 	return View{
 		ServiceName: p.Connection.Name, HostUserID: session.HostUserID,
-		HostUserName: s.hostUserName(ctx, session.HostUserID), Scopes: p.Connection.Scopes,
+		HostUserName: s.hostUserName(ctx, session), Scopes: p.Connection.Scopes,
 	}, nil
 }
 
@@ -60,7 +61,7 @@ func (s *Service) Continue(ctx context.Context, ticket, browser string) (redirec
 	id := oauthstate.IDOf(ticket)
 	session, err := s.Sessions.Get(ctx, id)
 	if err == nil {
-		err = s.mayContinue(session, browser)
+		err = s.mayContinue(ctx, session, browser)
 	}
 	if err != nil {
 		s.auditIntruder(ctx, "ticket", session, err)
@@ -80,63 +81,97 @@ func (s *Service) Continue(ctx context.Context, ticket, browser string) (redirec
 		return "", err
 	}
 	_, err = s.Sessions.Update(ctx, id, func(x *oauthstate.Session) error {
-		if err := s.mayContinue(*x, browser); err != nil {
+		if err := s.mayContinue(ctx, *x, browser); err != nil {
 			return err
 		}
+		*x = fresh(*x)
 		x.Phase, x.StateHash, x.Sealed = oauthstate.Sent, oauthstate.Hash(state.Reveal()), sealed
-		x.FinishHash, x.Worker, x.WorkSince, x.Result = "", "", time.Time{}, nil
 		return nil
 	})
 	return target, sessionError(err)
+}
+
+// fresh is a session without what an attempt before has left in it.
+func fresh(x oauthstate.Session) oauthstate.Session {
+	x.StateHash, x.FinishHash, x.Sealed = "", "", nil
+	x.Worker, x.WorkSince, x.Result = "", time.Time{}, nil
+	x.Attempts++
+	return x
 }
 
 // continueFailed ends a session whose service could not even be asked.
 func (s *Service) continueFailed(ctx context.Context, ticket, browser string, cause error) (string, error) {
 	s.Log.WarnContext(ctx, "starting an attempt at the service", "error", cause)
 	_, err := s.Sessions.Update(ctx, oauthstate.IDOf(ticket), func(x *oauthstate.Session) error {
-		if err := s.mayContinue(*x, browser); err != nil {
+		if err := s.mayContinue(ctx, *x, browser); err != nil {
 			return err
 		}
-		x.Phase, x.StateHash, x.Sealed = oauthstate.Done, "", nil
-		x.Result = &oauthstate.Result{State: string(Failed), Reason: string(reasonOf(cause))}
+		r := failed(reasonOf(cause))
+		*x = fresh(*x)
+		x.Phase, x.Result = oauthstate.Done, &r
 		return nil
 	})
 	return s.resultURL(ticket), sessionError(err)
 }
 
 // mayContinue tells whether this browser may start an attempt: it has opened the session, and no
-// attempt of it has succeeded or is being worked on.
-func (s *Service) mayContinue(x oauthstate.Session, browser string) error {
+// attempt of it has succeeded or is being worked on. An attempt that waits for the host's relay
+// may be given up: its code has not been sent.
+func (s *Service) mayContinue(ctx context.Context, x oauthstate.Session, browser string) error {
 	if !oauthstate.Matches(x.BrowserHash, browser) {
 		return ErrWrongBrowser
 	}
+	if x.Attempts >= attemptsMost {
+		return ErrUsed
+	}
 	switch x.Phase {
-	case oauthstate.Opened, oauthstate.Sent:
+	case oauthstate.Opened, oauthstate.Sent, oauthstate.Relaying:
 		return nil
 	case oauthstate.Done:
 		if State(x.Result.State) == Failed {
 			return nil
 		}
 	case oauthstate.Taken, oauthstate.Finishing:
-		if s.stalled(x) {
+		age, err := s.age(ctx, x)
+		if err != nil {
+			return err
+		}
+		if age > s.stalledAfter() && x.Result == nil {
 			return nil
 		}
 	}
 	return ErrUsed
 }
 
-// stalled tells that whoever worked on the session can't be at it any more.
-func (s *Service) stalled(x oauthstate.Session) bool {
-	return s.now().Sub(x.WorkSince) > stalledAfter
+// stalledAfter is when whoever worked on a session can't be at it any more.
+func (s *Service) stalledAfter() time.Duration {
+	return s.workTime() + 2*endDeadline
 }
 
-func (s *Service) hostUserName(ctx context.Context, hostUserID string) string {
-	ctx, cancel := context.WithTimeout(ctx, nameDeadline)
+// age is how long a session has been worked on, by the clock of Redis: those of replicas differ.
+func (s *Service) age(ctx context.Context, x oauthstate.Session) (time.Duration, error) {
+	now, err := s.Sessions.Now(ctx)
+	return now.Sub(x.WorkSince), err
+}
+
+// hostUserName asks the host for the user's name, once for a session.
+func (s *Service) hostUserName(ctx context.Context, session oauthstate.Session) string {
+	if session.HostUserName != "" {
+		return session.HostUserName
+	}
+	asking, cancel := context.WithTimeout(ctx, nameDeadline)
 	defer cancel()
-	user, err := s.Host.User(ctx, hostUserID)
-	if err != nil {
+	user, err := s.Host.User(asking, session.HostUserID)
+	if err != nil || user.DisplayName == "" {
 		s.Log.InfoContext(ctx, "asking the host for the user's name", "error", err)
 		return ""
+	}
+	_, err = s.Sessions.Update(ctx, session.ID, func(x *oauthstate.Session) error {
+		x.HostUserName = user.DisplayName
+		return nil
+	})
+	if err != nil {
+		s.Log.InfoContext(ctx, "keeping the user's name", "error", err)
 	}
 	return user.DisplayName
 }

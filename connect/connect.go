@@ -30,6 +30,7 @@ var (
 	ErrWrongUser         = errors.New("the session was started by another user")
 	ErrNotFound          = errors.New("no such linked account")
 	ErrUnavailable       = errors.New("a system we depend on does not answer")
+	ErrHostRefuses       = errors.New("the host refuses what it was asked")
 )
 
 // UnavailableError wraps ErrUnavailable and says who did not answer and when to come back.
@@ -84,6 +85,7 @@ type Result struct {
 	AccountName string      // as the service names it; may be empty
 	Missing     []string    // scopes asked for and not granted
 	FinishToken secret.Text // of Relaying; single use
+	Stalled     bool        // Relaying: the host has not answered for a while
 }
 
 // Service runs the use cases.
@@ -98,6 +100,7 @@ type Service struct {
 	Limit       Limiter         // of new sessions for each host user
 	HostFinish  bool            // the host relays the end: HOST_FINISH
 	ShareTokens bool            // the host gets the tokens: HOST_SHARE_TOKENS
+	WorkTime    time.Duration   // from a callback to its result; zero: DefaultWorkTime
 	Log         *slog.Logger
 	Now         func() time.Time // nil: time.Now
 }
@@ -107,14 +110,33 @@ type Limiter interface {
 	Allow(id string) (bool, error)
 }
 
+// DefaultWorkTime is enough for a service that takes its time at every leg.
+const DefaultWorkTime = 45 * time.Second
+
 // Deadlines of the work that a person waits for.
 const (
 	nameDeadline   = 1500 * time.Millisecond // to ask the host for the user's name
-	workDeadline   = 45 * time.Second        // from the callback to the result
+	saveDeadline   = 15 * time.Second        // to save a credential, once there is one
+	endDeadline    = 10 * time.Second        // to tell how it ended; its own, whatever came before
 	hostDeadline   = 4 * time.Second         // for the host, before the outbox goes on alone
-	stalledAfter   = workDeadline + 15*time.Second
-	resultPatience = 5 * time.Second // how long a result page waits for the end of the work
+	resultPatience = 5 * time.Second         // how long a result page waits for the end of the work
+	relayPatience  = 30 * time.Second        // how long the host may take to relay
 )
+
+// attemptsMost is how many sign-ins may be begun in one session.
+const attemptsMost = 10
+
+func (s *Service) workTime() time.Duration {
+	if s.WorkTime > 0 {
+		return s.WorkTime
+	}
+	return DefaultWorkTime
+}
+
+// aside is a context for what must still be done when ctx has ended.
+func aside(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), endDeadline)
+}
 
 func (s *Service) now() time.Time {
 	if s.Now != nil {
@@ -151,25 +173,15 @@ func (s *Service) audit(ctx context.Context, name string, session oauthstate.Ses
 	}
 }
 
-// sessionError turns an error of the session store into one of ours; errors that a change
-// returned on purpose pass through.
+// sessionError turns an error of the session store into one of ours; others pass through.
 func sessionError(err error) error {
 	switch {
-	case err == nil, isOurs(err):
-		return err
 	case errors.Is(err, oauthstate.ErrNotFound):
 		return ErrExpired
+	case errors.Is(err, oauthstate.ErrUnavailable):
+		return &UnavailableError{System: "Redis", RetryAfter: time.Second, Err: err}
 	}
-	return &UnavailableError{System: "Redis", RetryAfter: time.Second, Err: err}
-}
-
-func isOurs(err error) bool {
-	for _, ours := range []error{ErrExpired, ErrWrongBrowser, ErrUsed, ErrWrongConnection, ErrWrongUser, errTaken} {
-		if errors.Is(err, ours) {
-			return true
-		}
-	}
-	return false
+	return err
 }
 
 // Error says who does not answer.

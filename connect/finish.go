@@ -18,14 +18,11 @@ func (s *Service) awaitRelay(ctx context.Context, session oauthstate.Session, m 
 	if err != nil {
 		return err
 	}
-	_, err = s.Sessions.Update(ctx, session.ID, func(x *oauthstate.Session) error {
-		if x.Worker != session.Worker {
-			return errTaken
-		}
+	ctx, cancel := aside(ctx)
+	defer cancel()
+	return s.asWorker(ctx, session, func(x *oauthstate.Session) {
 		x.Phase, x.Sealed, x.FinishHash = oauthstate.Relaying, sealed, oauthstate.Hash(token.Reveal())
-		return nil
 	})
-	return err
 }
 
 // Finish is the host's relay of a finish token with the user who holds the window. Another user
@@ -36,56 +33,59 @@ func (s *Service) Finish(ctx context.Context, hostUserID, authID string, token s
 	if !ok {
 		return Result{}, ErrExpired
 	}
-	worker := oauthstate.NewTicket()
-	session, err := s.Sessions.Update(ctx, id, func(x *oauthstate.Session) error {
-		if err := mayFinish(*x, authID, token); err != nil {
-			return err
-		}
-		if x.HostUserID != hostUserID {
-			r := failed(FinishedByOther)
-			x.Phase, x.Result, x.Worker = oauthstate.Done, &r, worker
-			return nil
-		}
-		x.Phase, x.Worker, x.WorkSince = oauthstate.Finishing, worker, s.now()
-		return nil
-	})
-	if session.ID != "" && session.HostUserID != hostUserID && (err == nil || errors.Is(err, errTaken)) {
-		s.auditIntruder(ctx, "finish", session, ErrWrongUser)
-		return Result{}, ErrWrongUser
-	}
-	if errors.Is(err, errTaken) {
+	session, m, err := s.takeRelay(ctx, id, hostUserID, authID, token)
+	switch {
+	case errors.Is(err, errTaken):
 		return s.await(ctx, session)
-	}
-	if err != nil {
+	case errors.Is(err, ErrWrongUser):
+		s.auditIntruder(ctx, "finish", session, err)
+		return Result{}, err
+	case err != nil:
 		s.auditIntruder(ctx, "finish", session, err)
 		return Result{}, sessionError(err)
 	}
-	return s.finish(context.WithoutCancel(ctx), session)
-}
-
-// mayFinish checks that the token is the session's and that it waits for it.
-func mayFinish(x oauthstate.Session, authID string, token secret.Text) error {
-	switch {
-	case !oauthstate.Matches(x.FinishHash, token.Reveal()):
-		return ErrExpired
-	case x.AuthID != authID:
-		return ErrWrongConnection
-	case x.Phase != oauthstate.Relaying:
-		return errTaken
+	ctx = context.WithoutCancel(ctx)
+	var r oauthstate.Result
+	if session.HostUserID != hostUserID {
+		r = failed(FinishedByOther)
+	} else {
+		r = s.link(ctx, session, m.Attempt, m.Callback)
 	}
-	return nil
-}
-
-func (s *Service) finish(ctx context.Context, session oauthstate.Session) (Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, workDeadline)
-	defer cancel()
-	m, err := s.recall(session)
-	if err != nil {
-		return Result{}, err
-	}
-	r := s.link(ctx, session, m.Attempt, provider.Callback{Code: m.Callback.Code, Issuer: m.Callback.Issuer})
-	if err := s.end(ctx, session, m.Ticket, r); err != nil {
+	if err := s.conclude(ctx, session, m.Ticket, r); err != nil && !errors.Is(err, errTaken) {
 		return Result{}, sessionError(err)
 	}
-	return s.ended(session, r), nil
+	if session.HostUserID != hostUserID {
+		s.auditIntruder(ctx, "finish", session, ErrWrongUser)
+		return Result{}, ErrWrongUser
+	}
+	return s.resultOf(session, r), nil
+}
+
+// takeRelay takes a session that waits for its relay. Of several relays one gets it; the others
+// see errTaken, or ErrWrongUser if they are not the user who started. The token stays known, so
+// that a relay that is sent twice finds the result.
+func (s *Service) takeRelay(ctx context.Context, id, hostUserID, authID string, token secret.Text) (session oauthstate.Session, m memory, err error) {
+	now, err := s.Sessions.Now(ctx)
+	if err != nil {
+		return session, m, err
+	}
+	worker := oauthstate.NewTicket()
+	session, err = s.Sessions.Update(ctx, id, func(x *oauthstate.Session) (err error) {
+		switch {
+		case !oauthstate.Matches(x.FinishHash, token.Reveal()):
+			return ErrExpired
+		case x.AuthID != authID:
+			return ErrWrongConnection
+		case x.Phase != oauthstate.Relaying && x.HostUserID != hostUserID:
+			return ErrWrongUser
+		case x.Phase != oauthstate.Relaying:
+			return errTaken
+		}
+		if m, err = s.recall(*x); err != nil {
+			return err
+		}
+		x.Phase, x.Worker, x.WorkSince = oauthstate.Finishing, worker, now
+		return nil
+	})
+	return session, m, err
 }

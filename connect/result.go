@@ -27,8 +27,9 @@ func (s *Service) Result(ctx context.Context, ticket, browser string) (Result, e
 func (s *Service) await(ctx context.Context, session oauthstate.Session) (Result, error) {
 	patience := time.After(resultPatience)
 	for {
-		if r, settled := s.settled(session); settled {
-			return s.withToken(r, session)
+		r, settled, err := s.settled(ctx, session)
+		if settled || err != nil {
+			return r, sessionError(err)
 		}
 		select {
 		case <-patience:
@@ -37,7 +38,6 @@ func (s *Service) await(ctx context.Context, session oauthstate.Session) (Result
 			return Result{}, ctx.Err()
 		case <-time.After(100 * time.Millisecond):
 		}
-		var err error
 		if session, err = s.Sessions.Get(ctx, session.ID); err != nil {
 			return Result{}, sessionError(err)
 		}
@@ -45,37 +45,41 @@ func (s *Service) await(ctx context.Context, session oauthstate.Session) (Result
 }
 
 // settled tells what a session shows, unless somebody is at work on it.
-func (s *Service) settled(x oauthstate.Session) (Result, bool) {
+func (s *Service) settled(ctx context.Context, x oauthstate.Session) (_ Result, settled bool, _ error) {
 	switch x.Phase {
 	case oauthstate.Done:
-		return s.ended(x, *x.Result), true
+		return s.resultOf(x, *x.Result), true, nil
 	case oauthstate.Relaying:
-		return Result{State: Relaying, ServiceName: s.serviceName(x.AuthID)}, true
+		r, err := s.relaying(ctx, x)
+		return r, true, err
 	case oauthstate.Taken, oauthstate.Finishing:
-		if s.stalled(x) {
-			return s.ended(x, failed(Interrupted)), true
+		age, err := s.age(ctx, x)
+		if err != nil || age <= s.stalledAfter() {
+			return Result{}, false, err
 		}
-		return Result{}, false
+		if x.Result != nil {
+			return s.resultOf(x, *x.Result), true, nil
+		}
+		return s.resultOf(x, failed(Interrupted)), true, nil
 	}
-	return Result{State: Open, ServiceName: s.serviceName(x.AuthID)}, true
+	return Result{State: Open, ServiceName: s.serviceName(x.AuthID)}, true, nil
 }
 
-func (s *Service) ended(x oauthstate.Session, r oauthstate.Result) Result {
+// relaying is the page that asks the host for its relay.
+func (s *Service) relaying(ctx context.Context, x oauthstate.Session) (Result, error) {
+	age, err := s.age(ctx, x)
+	if err != nil {
+		return Result{}, err
+	}
+	m, err := s.recall(x)
+	return Result{
+		State: Relaying, ServiceName: s.serviceName(x.AuthID), FinishToken: m.FinishToken, Stalled: age > relayPatience,
+	}, err
+}
+
+func (s *Service) resultOf(x oauthstate.Session, r oauthstate.Result) Result {
 	return Result{
 		State: State(r.State), Reason: Reason(r.Reason), ServiceName: s.serviceName(x.AuthID),
 		AccountName: r.Name, Missing: r.Missing,
 	}
-}
-
-// withToken adds the finish token that the page of a relaying session posts.
-func (s *Service) withToken(r Result, x oauthstate.Session) (Result, error) {
-	if r.State != Relaying {
-		return r, nil
-	}
-	m, err := s.recall(x)
-	if err != nil {
-		return Result{}, err
-	}
-	r.FinishToken = m.FinishToken
-	return r, nil
 }

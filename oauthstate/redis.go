@@ -2,7 +2,7 @@ package oauthstate
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,7 +18,7 @@ const timeout = 600 * time.Millisecond
 func Dial(url secret.Text) (*redis.Client, error) {
 	o, err := redis.ParseURL(url.Reveal())
 	if err != nil {
-		return nil, fmt.Errorf("REDIS_URL is not an address that Redis clients understand (redis://user:password@host:6379/0)")
+		return nil, errors.New("REDIS_URL is not an address that Redis clients understand (redis://user:password@host:6379/0)")
 	}
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
 	o.MaxRetries = 1
@@ -30,7 +30,7 @@ func Dial(url secret.Text) (*redis.Client, error) {
 // Ping tells whether Redis answers.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.Redis.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("asking Redis: %w", err)
+		return unavailable("pinging", err)
 	}
 	return nil
 }

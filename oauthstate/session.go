@@ -22,6 +22,7 @@ import (
 const (
 	UnopenedLife = 2 * time.Minute  // until its page is opened
 	OpenedLife   = 10 * time.Minute // from then on, anew with every step
+	LongestLife  = 30 * time.Minute // in all
 )
 
 // Phase is how far a session has come.
@@ -47,21 +48,24 @@ type Session struct {
 	Phase      Phase     `json:"phase"`
 	CreatedAt  time.Time `json:"created_at"`
 
-	BrowserHash string    `json:"browser,omitempty"` // of the cookie of the browser it is bound to
-	StateHash   string    `json:"state,omitempty"`   // of the current attempt's state parameter
-	FinishHash  string    `json:"finish,omitempty"`  // of the finish token
-	Sealed      []byte    `json:"sealed,omitempty"`  // what the current attempt must remember
-	WorkSince   time.Time `json:"work_since,omitzero"`
-	Worker      string    `json:"worker,omitempty"` // who took it; makes the swap unique
+	HostUserName string   `json:"user_name,omitempty"` // as the host told it
+	Attempts     int      `json:"attempts,omitempty"`  // sign-ins begun
+	Noted        []string `json:"noted,omitempty"`     // what the audit trail has about it already
 
-	Result *Result `json:"result,omitempty"` // of Done
+	BrowserHash string    `json:"browser,omitempty"`   // of the cookie of the browser it is bound to
+	StateHash   string    `json:"state,omitempty"`     // of the current attempt's state parameter
+	FinishHash  string    `json:"finish,omitempty"`    // of the finish token
+	Sealed      []byte    `json:"sealed,omitempty"`    // what the current attempt must remember
+	WorkSince   time.Time `json:"work_since,omitzero"` // by the clock of Redis
+	Worker      string    `json:"worker,omitempty"`    // who took it; makes the swap unique
+
+	Result *Result `json:"result,omitempty"` // of Done; of Taken and Finishing, what is certain already
 }
 
 // Result is how a session ended. Its words are connect's.
 type Result struct {
 	State     string   `json:"state"`
 	Reason    string   `json:"reason,omitempty"`
-	AccountID string   `json:"account_id,omitempty"`
 	Name      string   `json:"name,omitempty"`
 	Missing   []string `json:"missing,omitempty"`
 }
@@ -116,12 +120,14 @@ func Matches(hash, value string) bool {
 	return hash != "" && subtle.ConstantTimeCompare([]byte(hash), []byte(Hash(value))) == 1
 }
 
-// Life is how long a session in this phase is kept from now on.
-func (s Session) Life() time.Duration {
+// Life is how long a session in this phase is kept from now on: at least a second, whatever the
+// clocks of two replicas think of each other.
+func (s Session) Life(now time.Time) time.Duration {
 	if s.Phase == New {
 		return UnopenedLife
 	}
-	return OpenedLife
+	left := s.CreatedAt.Add(LongestLife).Sub(now)
+	return max(time.Second, min(left, OpenedLife))
 }
 
 func randomText(n int) string {

@@ -5,14 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// Errors of a Store. Any other is Redis not answering.
+// Errors of a Store.
 var (
-	ErrNotFound = errors.New("no such session, or it has expired")
-	ErrChanged  = errors.New("the session changed meanwhile")
+	ErrNotFound    = errors.New("no such session, or it has expired")
+	ErrChanged     = errors.New("the session changed meanwhile")
+	ErrUnavailable = errors.New("Redis does not answer")
 )
 
 // Store keeps sessions in Redis.
@@ -28,14 +30,18 @@ func (s *Store) Create(ctx context.Context, session Session) error {
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
 	}
-	err = s.Redis.SetArgs(ctx, key(session.ID), value, redis.SetArgs{Mode: "NX", TTL: session.Life()}).Err()
+	err = s.Redis.SetArgs(ctx, key(session.ID), value, redis.SetArgs{Mode: "NX", TTL: session.Life(time.Now())}).Err()
 	if errors.Is(err, redis.Nil) {
 		return s.confirmCreated(ctx, session.ID, string(value))
 	}
 	if err != nil {
-		return fmt.Errorf("storing session: %w", err)
+		return unavailable("storing session", err)
 	}
 	return nil
+}
+
+func unavailable(what string, err error) error {
+	return fmt.Errorf("%s: %w: %w", what, ErrUnavailable, err)
 }
 
 // confirmCreated tells a SET whose reply was lost and that the client sent again (it finds its
@@ -43,7 +49,7 @@ func (s *Store) Create(ctx context.Context, session Session) error {
 func (s *Store) confirmCreated(ctx context.Context, id, value string) error {
 	found, err := s.Redis.Get(ctx, key(id)).Result()
 	if err != nil {
-		return fmt.Errorf("storing session: %w", err)
+		return unavailable("storing session", err)
 	}
 	if found != value {
 		return fmt.Errorf("storing session: %w", ErrChanged)
@@ -63,7 +69,7 @@ func (s *Store) read(ctx context.Context, id string) (Session, string, error) {
 		return Session{}, "", ErrNotFound
 	}
 	if err != nil {
-		return Session{}, "", fmt.Errorf("reading session: %w", err)
+		return Session{}, "", unavailable("reading session", err)
 	}
 	var session Session
 	if err := json.Unmarshal([]byte(value), &session); err != nil {
@@ -120,14 +126,35 @@ func (s *Store) swap(ctx context.Context, session Session, old string) error {
 	if string(value) == old {
 		return nil
 	}
-	stored, err := swap.Run(ctx, s.Redis, []string{key(session.ID)}, old, value, session.Life().Milliseconds()).Int()
+	life := session.Life(time.Now()).Milliseconds()
+	stored, err := swap.Run(ctx, s.Redis, []string{key(session.ID)}, old, value, life).Int()
 	switch {
 	case err != nil:
-		return fmt.Errorf("storing session: %w", err)
+		return s.confirmSwapped(ctx, session.ID, string(value), err)
 	case stored == -1:
 		return ErrNotFound
 	case stored == 0:
 		return ErrChanged
 	}
 	return nil
+}
+
+// confirmSwapped looks whether a swap whose reply was lost has happened: else the change would
+// stand with nobody knowing that it is theirs to act upon.
+func (s *Store) confirmSwapped(ctx context.Context, id, value string, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*timeout)
+	defer cancel()
+	if found, err := s.Redis.Get(ctx, key(id)).Result(); err != nil || found != value {
+		return unavailable("storing session", cause)
+	}
+	return nil
+}
+
+// Now is the time by the clock of Redis, which all replicas share.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	now, err := s.Redis.Time(ctx).Result()
+	if err != nil {
+		return time.Time{}, unavailable("asking for the time", err)
+	}
+	return now, nil
 }

@@ -41,7 +41,7 @@ func onBoth(t *testing.T, test func(t *testing.T, s *oauthstate.Store)) {
 func newSession() oauthstate.Session {
 	return oauthstate.Session{
 		ID: oauthstate.IDOf(oauthstate.NewTicket()), AuthID: "notes", HostUserID: "ada",
-		Phase: oauthstate.New, CreatedAt: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
+		Phase: oauthstate.New, CreatedAt: time.Now().UTC(),
 	}
 }
 
@@ -298,5 +298,59 @@ func TestEmbeddedIsBounded(t *testing.T) {
 	}
 	for s.Create(t.Context(), newSession()) == nil { // ends when the bound is seen; else the test times out
 		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func TestLifeEnds(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name string
+		age  time.Duration
+		want time.Duration
+	}{
+		{"young", 0, oauthstate.OpenedLife},
+		{"a step late in its life does not prolong it", oauthstate.LongestLife - time.Minute, time.Minute},
+		{"over", oauthstate.LongestLife + time.Hour, time.Second},
+		{"made by a clock ahead of ours", -time.Hour, oauthstate.OpenedLife},
+	} {
+		session := oauthstate.Session{Phase: oauthstate.Opened, CreatedAt: now.Add(-c.age)}
+		if got := session.Life(now); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestSwapWhoseReplyIsLost: the change stands, so whoever made it must learn that it does.
+func TestSwapWhoseReplyIsLost(t *testing.T) {
+	client, err := oauthstate.Dial(secret.New(testservers.Redis(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	s := &oauthstate.Store{Redis: client}
+	session := newSession()
+	if err := s.Create(t.Context(), session); err != nil {
+		t.Fatal(err)
+	}
+	client.AddHook(loseScriptReplies{})
+	_, err = s.Update(t.Context(), session.ID, func(x *oauthstate.Session) error {
+		x.Worker = "me"
+		return nil
+	})
+	if err != nil {
+		t.Errorf("a swap that happened: %v, want nil", err)
+	}
+}
+
+type loseScriptReplies struct{ resendHook }
+
+func (loseScriptReplies) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if err == nil && strings.HasPrefix(cmd.Name(), "eval") {
+			err = context.DeadlineExceeded
+			cmd.SetErr(err)
+		}
+		return err
 	}
 }

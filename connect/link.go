@@ -1,0 +1,143 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"linkgate/linkedaccount"
+	"linkgate/oauthstate"
+	"linkgate/provider"
+)
+
+// link trades the code for a credential, saves the account and tells the host.
+func (s *Service) link(ctx context.Context, session oauthstate.Session, attempt []byte, cb provider.Callback) oauthstate.Result {
+	ctx, cancel := context.WithTimeout(ctx, s.workTime())
+	defer cancel()
+	p, ok := s.Connections[session.AuthID]
+	if !ok {
+		return failed(Changed)
+	}
+	a, err := provider.UnmarshalAttempt(attempt)
+	if err != nil {
+		s.Log.ErrorContext(ctx, "reading attempt", "error", err)
+		return failed(Interrupted)
+	}
+	grant, err := p.Redirector.Exchange(ctx, a, cb)
+	if err != nil {
+		reason := reasonOf(err)
+		s.Log.WarnContext(ctx, "linking failed", "auth_id", session.AuthID, "reason", reason, "error", err)
+		s.audit(ctx, "link.failed", session, "", string(reason)+": "+err.Error())
+		return failed(reason)
+	}
+	account, promise, err := s.save(ctx, session, grant)
+	if err != nil {
+		s.Log.ErrorContext(ctx, "saving account", "auth_id", session.AuthID, "error", err)
+		s.giveBack(ctx, p, grant.Credential)
+		return failed(unsavedReason(err))
+	}
+	s.audit(ctx, "link.saved", session, account.ID, "")
+	return s.tellHost(ctx, session, account, promise)
+}
+
+// save keeps trying for a while, whatever time there was left: the code is spent, so a credential
+// that is not saved is lost.
+func (s *Service) save(ctx context.Context, session oauthstate.Session, g provider.Grant) (a linkedaccount.Account, promise string, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveDeadline)
+	defer cancel()
+	var hopeless error
+	err = persist(ctx, func() error {
+		a, promise, err = s.Accounts.Link(ctx, session.HostUserID, session.AuthID, g)
+		if errors.Is(err, linkedaccount.ErrIdentity) {
+			hopeless = err
+			return nil
+		}
+		return err
+	})
+	return a, promise, errors.Join(hopeless, err)
+}
+
+// persist tries until it works or ctx ends. It returns the last error.
+func persist(ctx context.Context, try func() error) error {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		err := try()
+		if err == nil || errors.Is(err, errTaken) || errors.Is(err, oauthstate.ErrNotFound) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func unsavedReason(err error) Reason {
+	if errors.Is(err, linkedaccount.ErrIdentity) {
+		return NotVerified
+	}
+	return Interrupted
+}
+
+// giveBack revokes a credential that could not be saved. There is nowhere to promise it, so it is
+// tried once.
+func (s *Service) giveBack(ctx context.Context, p *provider.Provider, c provider.Credential) {
+	if p.Revoker == nil {
+		return
+	}
+	ctx, cancel := aside(ctx)
+	defer cancel()
+	err := p.Revoker.Revoke(ctx, c)
+	if err != nil && !errors.Is(err, provider.ErrUnsupported) {
+		s.Log.ErrorContext(ctx, "revoking a credential that could not be saved", "auth_id", p.Connection.AuthID, "error", err)
+	}
+}
+
+// tellHost tries the promise to the host at once, and reads off the account how that went. What is
+// certain already, that the account will appear, is noted in the session first: should this
+// process end here, nobody is told that nothing was linked.
+func (s *Service) tellHost(ctx context.Context, session oauthstate.Session, account linkedaccount.Account, promise string) oauthstate.Result {
+	ctx, cancel := aside(ctx)
+	defer cancel()
+	r := oauthstate.Result{State: string(Pending), Name: account.Identity.Name, Missing: account.Missing}
+	err := s.asWorker(ctx, session, func(x *oauthstate.Session) { x.Result = &r })
+	if err != nil {
+		s.Log.WarnContext(ctx, "noting that an account is saved", "account", account.ID, "error", err)
+	}
+	host, cancelHost := context.WithTimeout(ctx, hostDeadline)
+	defer cancelHost()
+	if err := s.Outbox.Try(host, promise); err != nil {
+		s.Log.WarnContext(ctx, "telling the host at once", "account", account.ID, "error", err)
+	}
+	now, err := s.Accounts.ByID(ctx, account.ID)
+	switch {
+	case errors.Is(err, linkedaccount.ErrNotFound):
+		return failed(HostRefused) // refused, revoked and deleted already
+	case err != nil:
+		return r
+	case now.Status == linkedaccount.Refused:
+		return failed(HostRefused)
+	case now.Status == linkedaccount.Linked:
+		r.State = string(Linked)
+	}
+	return r
+}
+
+func failed(why Reason) oauthstate.Result {
+	return oauthstate.Result{State: string(Failed), Reason: string(why)}
+}
+
+// reasonOf tells which of our reasons an error of a provider is.
+func reasonOf(err error) Reason {
+	switch {
+	case errors.Is(err, provider.ErrDenied):
+		return Denied
+	case errors.Is(err, provider.ErrChanged):
+		return Changed
+	case errors.Is(err, provider.ErrNotVerified):
+		return NotVerified
+	case errors.Is(err, provider.ErrRefused), errors.Is(err, provider.ErrInvalidGrant):
+		return ServiceRefused
+	}
+	return ServiceUnavailable
+}
