@@ -13,6 +13,7 @@ import (
 type oauth2Redirector struct {
 	authServer
 	endpoints endpoints
+	revoker   *revoker // nil: the service has no way to revoke
 }
 
 var _ Redirector = (*oauth2Redirector)(nil)
@@ -29,7 +30,8 @@ func openOAuth2(c Connection, d Deps) *Provider {
 	}
 	p := &Provider{Connection: c, Redirector: redirector}
 	if c.RevokeURL != "" {
-		p.Revoker = newRevoker(server, d.Log, func(context.Context) (string, error) { return c.RevokeURL, nil })
+		redirector.revoker = newRevoker(server, d.Log, func(context.Context) (string, error) { return c.RevokeURL, nil })
+		p.Revoker = redirector.revoker
 	}
 	return p
 }
@@ -45,6 +47,15 @@ func (o *oauth2Redirector) Exchange(ctx context.Context, a Attempt, cb Callback)
 	if err != nil {
 		return Grant{}, err
 	}
+	grant, err := o.grant(ctx, tokens)
+	if err != nil && o.revoker != nil {
+		o.revoker.withdraw(ctx, tokens.credential(o.client.now()))
+	}
+	return grant, err
+}
+
+// grant is what the tokens are worth.
+func (o *oauth2Redirector) grant(ctx context.Context, tokens tokenAnswer) (Grant, error) {
 	identity, err := o.identify(ctx, tokens.AccessToken)
 	if err != nil {
 		return Grant{}, err

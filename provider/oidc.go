@@ -17,6 +17,7 @@ import (
 type oidcRedirector struct {
 	authServer
 	discovery *discovery
+	revoker   *revoker
 	log       *slog.Logger
 }
 
@@ -32,10 +33,11 @@ func openOIDC(c Connection, d Deps) *Provider {
 	}
 	server := authServer{client: newClient(c.AuthID, d), conn: c}
 	published := newDiscovery(server.client, c.Issuer)
+	revoker := newRevoker(server, d.Log, published.revocation(c.RevokeURL))
 	return &Provider{
 		Connection: c,
-		Redirector: &oidcRedirector{authServer: server, discovery: published, log: d.Log},
-		Revoker:    newRevoker(server, d.Log, published.revocation(c.RevokeURL)),
+		Redirector: &oidcRedirector{authServer: server, discovery: published, revoker: revoker, log: d.Log},
+		Revoker:    revoker,
 	}
 }
 
@@ -59,7 +61,16 @@ func (o *oidcRedirector) Exchange(ctx context.Context, a Attempt, cb Callback) (
 	if err != nil {
 		return Grant{}, err
 	}
-	claims, err := o.verifyIDToken(ctx, m, tokens, a.Nonce)
+	grant, err := o.grant(ctx, m, tokens, a.Nonce)
+	if err != nil {
+		o.revoker.withdraw(ctx, tokens.credential(o.client.now()))
+	}
+	return grant, err
+}
+
+// grant is what the tokens are worth: nothing, unless the ID token passes every check.
+func (o *oidcRedirector) grant(ctx context.Context, m *metadata, tokens tokenAnswer, nonce secret.Text) (Grant, error) {
+	claims, err := o.verifyIDToken(ctx, m, tokens, nonce)
 	if err != nil {
 		return Grant{}, err
 	}

@@ -9,9 +9,9 @@
 //
 // Every request leaves through one client (client.go): dialled only where the guard allows,
 // never redirected, never repeated, bounded in time and size, and held back for a while from a
-// service that keeps failing (breaker.go). Every failure is an *Error of one
-// of the kinds in errors.go. Who may sign in, what is kept and what is tried again is not known
-// here: see connect, linkedaccount and outbox.
+// service that keeps failing (breaker.go). Every failure is an *Error of one of the kinds in
+// errors.go. Who may sign in, what is kept and what is tried again is not known here: see connect,
+// linkedaccount and outbox.
 package provider
 
 import (
@@ -38,7 +38,8 @@ type Redirector interface {
 	// address to send the browser to. state is what the service must send back.
 	Authorize(ctx context.Context, state secret.Text, redirectURI string) (Attempt, string, error)
 	// Exchange checks the callback against the attempt, trades the code (sent exactly once) and
-	// learns who the account is.
+	// learns who the account is. When it fails after tokens were issued, it revokes them, as far as
+	// the service can be made to.
 	Exchange(ctx context.Context, a Attempt, cb Callback) (Grant, error)
 }
 

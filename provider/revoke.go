@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
+	"time"
 
 	"linkgate/secret"
 )
@@ -12,6 +13,7 @@ import (
 // revoker revokes tokens at an RFC 7009 endpoint.
 type revoker struct {
 	authServer
+	log      *slog.Logger
 	endpoint func(context.Context) (string, error) // "": the service has none
 }
 
@@ -23,7 +25,7 @@ var _ Revoker = (*revoker)(nil)
 func newRevoker(s authServer, log *slog.Logger, endpoint func(context.Context) (string, error)) *revoker {
 	apart := *s.client
 	apart.breaker = newBreaker(log, s.conn.AuthID, "revocation")
-	return &revoker{authServer: authServer{client: &apart, conn: s.conn}, endpoint: endpoint}
+	return &revoker{authServer: authServer{client: &apart, conn: s.conn}, log: log, endpoint: endpoint}
 }
 
 const opRevoke = "revoking a token"
@@ -63,6 +65,20 @@ func (r *revoker) Revoke(ctx context.Context, c Credential) error {
 		return &Error{Op: opRevoke, Kind: ErrUnsupported, Code: "unsupported_token_type"}
 	}
 	return nil
+}
+
+const withdrawTimeout = 10 * time.Second
+
+// withdraw revokes tokens that were issued and that nobody will use, for their sign-in has failed.
+// It goes on when the caller has given up, which may be why it failed. The caller waits: only a
+// failed sign-in does, for a moment as a rule; and a graceful end waits for a request at work, not
+// for what it left behind. Where it fails the tokens live until they expire, and the log says so.
+func (r *revoker) withdraw(ctx context.Context, c Credential) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawTimeout)
+	defer cancel()
+	if err := r.Revoke(ctx, c); err != nil {
+		r.log.WarnContext(ctx, "tokens of a failed sign-in are left alive", "auth_id", r.conn.AuthID, "error", err)
+	}
 }
 
 // revoke revokes one token. That the service does not know it, or no longer, is success: RFC 7009
