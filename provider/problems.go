@@ -128,8 +128,8 @@ func paramProblems(key string, params map[string]string, reserved []string) []Pr
 			problems = append(problems, Problem{at, "is set by Linkgate", "use scopes instead"})
 		case slices.Contains(reserved, name):
 			problems = append(problems, Problem{at, "is set by Linkgate", "leave it out"})
-		case name == "response_mode" && params[name] != "query" && params[name] != "form_post":
-			problems = append(problems, Problem{at, "would keep the answer from reaching Linkgate", "use query or form_post, or leave it out"})
+		case name == "response_mode" && params[name] != "query":
+			problems = append(problems, Problem{at, fmt.Sprintf("is %q, and Linkgate takes the answer from the query alone", params[name]), "leave it out, or use query"})
 		}
 	}
 	return problems

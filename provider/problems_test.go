@@ -69,9 +69,12 @@ func TestProblems(t *testing.T) {
 		"separator of letters":     {goodOAuth2, func(c *Connection) { c.ScopeSeparator = "x" }, []string{"scope_separator"}},
 		"separator too long":       {goodOAuth2, func(c *Connection) { c.ScopeSeparator = ", " }, []string{"scope_separator"}},
 		"parameters": {goodOAuth2, func(c *Connection) {
-			c.AuthorizeParams = map[string]string{"prompt": "consent", "response_mode": "form_post"}
+			c.AuthorizeParams = map[string]string{"prompt": "consent", "response_mode": "query"}
 		}, nil},
-		"response mode of no use":   {goodOAuth2, func(c *Connection) { c.AuthorizeParams = map[string]string{"response_mode": "fragment"} }, []string{"authorize_params.response_mode"}},
+		"response mode fragment":    {goodOAuth2, responseMode("fragment"), []string{"authorize_params.response_mode"}},
+		"response mode form_post":   {goodOIDC, responseMode("form_post"), []string{"authorize_params.response_mode"}},
+		"response mode query.jwt":   {goodOIDC, responseMode("query.jwt"), []string{"authorize_params.response_mode"}},
+		"response mode empty":       {goodOAuth2, responseMode(""), []string{"authorize_params.response_mode"}},
 		"parameter without name":    {goodOAuth2, func(c *Connection) { c.TokenParams = map[string]string{"": "x"} }, []string{"token_params"}},
 		"parameters of the request": {goodOAuth2, func(c *Connection) { c.AuthorizeParams = blanks(reservedAuthorizeParams()) }, prefixed("authorize_params.", reservedAuthorizeParams())},
 		"parameters of the token":   {goodOAuth2, func(c *Connection) { c.TokenParams = blanks(reservedTokenParams()) }, prefixed("token_params.", reservedTokenParams())},
@@ -96,6 +99,10 @@ func TestProblems(t *testing.T) {
 			}
 		})
 	}
+}
+
+func responseMode(mode string) func(*Connection) {
+	return func(c *Connection) { c.AuthorizeParams = map[string]string{"response_mode": mode} }
 }
 
 func blanks(names []string) map[string]string {
