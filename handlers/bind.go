@@ -19,7 +19,7 @@ const (
 	bodyLimit   = 1 << 20 // bytes
 	idLimit     = 256     // bytes of an auth id or a linked account's id
 	ticketLimit = 128     // bytes; ours have 43
-	tokenLimit  = 512     // bytes of a state or finish token
+	tokenLimit  = 512     // bytes of a finish token
 )
 
 // segment is a path parameter as it was meant: echo leaves it encoded when the path has an
@@ -94,14 +94,9 @@ func callbackQuery(raw string) (state string, cb provider.Callback, err error) {
 			return "", cb, fmt.Errorf("%s comes twice: %w", name, errBadRequest)
 		}
 	}
-	state = query.Get("state")
-	if state == "" || len(state) > tokenLimit {
-		return "", cb, connect.ErrExpired
-	}
-	return state, provider.Callback{
-		Code:             secret.New(query.Get("code")),
-		Issuer:           query.Get("iss"),
-		Error:            query.Get("error"),
-		ErrorDescription: query.Get("error_description"),
+	return query.Get("state"), provider.Callback{
+		Code:   secret.New(query.Get("code")),
+		Issuer: query.Get("iss"),
+		Error:  query.Get("error"),
 	}, nil
 }

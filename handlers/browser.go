@@ -1,27 +1,29 @@
 package handlers
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 
 	"github.com/labstack/echo/v4"
 
 	"linkgate/connect"
+	"linkgate/oauthstate"
 	"linkgate/templates"
 )
 
-// ticket shows who is about to connect what. It gives the browser its cookie even if the session
-// can't be opened: the binding may be saved although the answer was lost.
+// ticket shows who is about to connect what, and gives the browser its cookie for this session.
 func (s *site) ticket(c echo.Context) error {
 	ticket, err := ticketOf(c)
 	if err != nil {
 		return err
 	}
-	browser, known := s.cookies.browser(c.Request())
-	if !known {
-		s.cookies.set(c.Response(), browser)
-	}
+	session := oauthstate.IDOf(ticket)
+	browser := s.cookies.browser(c.Request(), session)
 	view, err := s.Connect.Open(c.Request().Context(), ticket, browser)
+	if mayBeBound(err) {
+		s.cookies.set(c.Response(), session, browser)
+	}
 	if err != nil {
 		return err
 	}
@@ -38,6 +40,18 @@ func (s *site) ticket(c echo.Context) error {
 	})
 }
 
+// mayBeBound tells whether Open may have bound its session to the browser: also when it failed
+// midway, since the binding may be saved although the answer was lost. Where it certainly was not,
+// no cookie is set: addresses made up at will would fill a browser with them.
+func mayBeBound(err error) bool {
+	for _, refusal := range []error{connect.ErrExpired, connect.ErrWrongBrowser, connect.ErrUsed} {
+		if errors.Is(err, refusal) {
+			return false
+		}
+	}
+	return true
+}
+
 // carryOn sends the browser to the service: Continue on the ticket page, the one page with a form.
 func (s *site) carryOn(c echo.Context) error {
 	ticket, err := ticketOf(c)
@@ -46,7 +60,7 @@ func (s *site) carryOn(c echo.Context) error {
 	}
 	r := c.Request()
 	r.Body = http.MaxBytesReader(c.Response(), r.Body, bodyLimit)
-	browser, _ := s.cookies.browser(r)
+	browser := s.cookies.browser(r, oauthstate.IDOf(ticket))
 	if err := s.fromOurForm(r, browser); err != nil {
 		return err
 	}
@@ -68,7 +82,11 @@ func (s *site) callback(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	browser, _ := s.cookies.browser(c.Request())
+	session, ok := oauthstate.SessionOf(state)
+	if !ok {
+		return connect.ErrExpired // no state of ours
+	}
+	browser := s.cookies.browser(c.Request(), session)
 	ticket, err := s.Connect.Complete(c.Request().Context(), authID, browser, state, cb)
 	if err != nil {
 		return err
@@ -84,7 +102,7 @@ func (s *site) result(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	browser, _ := s.cookies.browser(c.Request())
+	browser := s.cookies.browser(c.Request(), oauthstate.IDOf(ticket))
 	result, err := s.Connect.Result(c.Request().Context(), ticket, browser)
 	if err != nil {
 		return err

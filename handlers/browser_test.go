@@ -30,9 +30,6 @@ func TestTicketPage(t *testing.T) {
 	if diff := cmp.Diff([]string{"Open " + aTicket + " " + aBrowser}, b.calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
-	if got := w.Header().Get("Set-Cookie"); got != "" {
-		t.Errorf("got a new cookie %q, want the old one kept", got)
-	}
 }
 
 func TestLanguage(t *testing.T) {
@@ -74,7 +71,7 @@ func TestCallback(t *testing.T) {
 func TestCallbackError(t *testing.T) {
 	b := newBench(t)
 	b.asBrowser("GET", "/callback/gh?error=access_denied&error_description=no&state="+aState)
-	if b.cb.Error != "access_denied" || b.cb.ErrorDescription != "no" || !b.cb.Code.IsZero() {
+	if b.cb.Error != "access_denied" || !b.cb.Code.IsZero() {
 		t.Errorf("got callback %+v", b.cb)
 	}
 }
@@ -86,7 +83,8 @@ func TestCallbackRefuses(t *testing.T) {
 	}{
 		{"no state", "code=c", 410},
 		{"empty state", "code=c&state=", 410},
-		{"long state", "code=c&state=" + strings.Repeat("s", 513), 410},
+		{"long state", "code=c&state=" + aState + "A", 410},
+		{"strange state", "code=c&state=" + strings.Repeat("+", len(aState)), 410},
 		{"state twice", "code=c&state=" + aState + "&state=" + aState, 400},
 		{"code twice", "code=c&code=d&state=" + aState, 400},
 		{"iss twice", "code=c&iss=a&iss=b&state=" + aState, 400},

@@ -7,35 +7,48 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
+	"time"
 )
 
-const browserBytes = 32
+const (
+	browserBytes = 32
+	nameDigits   = 16 // of the session's id
+)
 
-// cookies give each browser a random value that its sessions are bound to. With the __Host- prefix
-// no other host, path or plain HTTP can set or see it (RFC 6265bis §4.1.3.2); on http, which
-// configuration allows on loopback only, the prefix is not to be had.
+// cookieLife is longer than a session lives after its ticket page was shown, which is when the
+// cookie is set, or set anew: ten minutes there, ten at the service and ten for the host.
+const cookieLife = 30 * time.Minute
+
+// cookies give a browser a random value for each session that it opens, to which that session is
+// bound. One for each, because two windows that open at the same moment in a browser without a
+// cookie would overwrite each other's. With the __Host- prefix no other host, path or plain HTTP
+// can set or see it (RFC 6265bis §4.1.3.2); on http, which configuration allows on loopback only,
+// the prefix is not to be had.
 type cookies struct {
-	name   string
+	prefix string
 	secure bool
 }
 
 func newCookies(publicURL string) cookies {
 	if strings.HasPrefix(publicURL, "https:") {
-		return cookies{name: "__Host-linkgate", secure: true}
+		return cookies{prefix: "__Host-linkgate-", secure: true}
 	}
-	return cookies{name: "linkgate"}
+	return cookies{prefix: "linkgate-"}
 }
 
-// browser is the value in the browser's cookie. For one that has none it is a new value: one that
-// no session is bound to, so that "no cookie" can never equal "no cookie"; known tells them apart.
-func (k cookies) browser(r *http.Request) (value string, known bool) {
-	found := r.CookiesNamed(k.name)
+// name is the name of the cookie of a session. Half of the id tells sessions apart well enough.
+func (k cookies) name(sessionID string) string { return k.prefix + sessionID[:nameDigits] }
+
+// browser is the value in the browser's cookie for a session. For a browser that has none it is a
+// new value: one that no session is bound to, so that "no cookie" can never equal "no cookie".
+func (k cookies) browser(r *http.Request, sessionID string) string {
+	found := r.CookiesNamed(k.name(sessionID))
 	if len(found) == 1 && validBrowser(found[0].Value) {
-		return found[0].Value, true
+		return found[0].Value
 	}
 	raw := make([]byte, browserBytes)
 	rand.Read(raw) // never fails
-	return base64.RawURLEncoding.EncodeToString(raw), false
+	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
 func validBrowser(value string) bool {
@@ -46,11 +59,11 @@ func validBrowser(value string) bool {
 	return err == nil
 }
 
-// set gives the browser its value. Lax, because the way back from the service is a navigation from
-// another site; without expiry, because it serves sessions that last minutes.
-func (k cookies) set(w http.ResponseWriter, value string) {
-	http.SetCookie(w, &http.Cookie{
-		Name: k.name, Value: value, Path: "/",
+// set gives the browser its value for a session. Lax, because the way back from the service is a
+// navigation from another site.
+func (k cookies) set(w http.ResponseWriter, sessionID, value string) {
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // without Secure on http only, which is loopback
+		Name: k.name(sessionID), Value: value, Path: "/", MaxAge: int(cookieLife.Seconds()),
 		HttpOnly: true, Secure: k.secure, SameSite: http.SameSiteLaxMode,
 	})
 }

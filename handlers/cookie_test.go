@@ -1,30 +1,44 @@
 package handlers
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"linkgate/connect"
+	"linkgate/oauthstate"
 )
 
-// TestCookie: which cookies are believed, and what the others get.
+// TestCookie: which cookies are believed, and what the ticket page answers with.
 func TestCookie(t *testing.T) {
+	const https, http = "https://link.example", "http://127.0.0.1:8080"
+	name, _, _ := strings.Cut(aCookie, "=")
+	bare := strings.TrimPrefix(name, "__Host-")
 	for _, tc := range []struct {
 		name, publicURL, cookie string
 		kept                    bool
-		attributes              string
 	}{
-		{"none", "https://link.example", "", false, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
-		{"ours", "https://link.example", "__Host-linkgate=" + aBrowser, true, ""},
-		{"among others", "https://link.example", "a=b; __Host-linkgate=" + aBrowser + "; c=d", true, ""},
-		{"without the prefix", "https://link.example", "linkgate=" + aBrowser, false, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
-		{"twice", "https://link.example", "__Host-linkgate=" + aBrowser + "; __Host-linkgate=" + aBrowser, false, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
-		{"empty", "https://link.example", "__Host-linkgate=", false, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
-		{"short", "https://link.example", "__Host-linkgate=AAAA", false, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
-		{"not base64url", "https://link.example", "__Host-linkgate=" + strings.Repeat("+", 43), false, "; Path=/; HttpOnly; Secure; SameSite=Lax"},
-		{"on loopback", "http://127.0.0.1:8080", "", false, "; Path=/; HttpOnly; SameSite=Lax"},
-		{"ours on loopback", "http://127.0.0.1:8080", "linkgate=" + aBrowser, true, ""},
+		{"none", https, "", false},
+		{"ours", https, aCookie, true},
+		{"among others", https, "a=b; " + aCookie + "; c=d", true},
+		{"beside another session's", https, cookieFor("__Host-linkgate-", "another") + "x; " + aCookie, true},
+		{"another session's", https, cookieFor("__Host-linkgate-", "another"), false},
+		{"of no session", https, "__Host-linkgate=" + aBrowser, false},
+		{"of the whole id", https, "__Host-linkgate-" + oauthstate.IDOf(aTicket) + "=" + aBrowser, false},
+		{"without the prefix", https, bare + "=" + aBrowser, false},
+		{"twice", https, aCookie + "; " + aCookie, false},
+		{"empty", https, name + "=", false},
+		{"short", https, name + "=AAAA", false},
+		{"not base64url", https, name + "=" + strings.Repeat("+", 43), false},
+		{"none on loopback", http, "", false},
+		{"ours on loopback", http, bare + "=" + aBrowser, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			b := newBench(t, func(s *Server) { s.PublicURL = tc.publicURL })
@@ -33,26 +47,69 @@ func TestCookie(t *testing.T) {
 			if !validBrowser(used) || (used == aBrowser) != tc.kept {
 				t.Errorf("got browser %q, kept: want %v", used, tc.kept)
 			}
-			name := "__Host-linkgate"
-			if strings.HasPrefix(tc.publicURL, "http:") {
-				name = "linkgate"
+			want := name + "=" + used + "; Path=/; Max-Age=1800; HttpOnly; Secure; SameSite=Lax"
+			if tc.publicURL == http {
+				want = bare + "=" + used + "; Path=/; Max-Age=1800; HttpOnly; SameSite=Lax"
 			}
-			want := ""
-			if !tc.kept {
-				want = name + "=" + used + tc.attributes
-			}
-			if got := w.Header().Get("Set-Cookie"); got != want {
-				t.Errorf("got Set-Cookie %q, want %q", got, want)
+			if diff := cmp.Diff([]string{want}, w.Header().Values("Set-Cookie")); diff != "" {
+				t.Errorf("Set-Cookie (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestCookieIsSetEvenIfOpeningFails(t *testing.T) {
+// TestTwoWindowsAtOnce: neither has a cookie yet when it asks, and both sessions go on.
+func TestTwoWindowsAtOnce(t *testing.T) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	site, err := url.Parse(publicURL)
+	if err != nil {
+		t.Fatal(err)
+	}
 	b := newBench(t)
-	b.err = connect.ErrUnavailable // the session may be bound all the same
-	if got := b.do("GET", "/connect/"+aTicket, "").Header().Get("Set-Cookie"); got == "" {
-		t.Error("got no cookie: a retry would come from another browser")
+	tickets := []string{aTicket, "YW5vdGhlci1hbm90aGVyLWFub3RoZXItYW5vdGhlci0x"}
+	for _, ticket := range tickets {
+		jar.SetCookies(site, b.do("GET", "/connect/"+ticket, "").Result().Cookies())
+	}
+	for _, ticket := range tickets {
+		var sent []string
+		for _, c := range jar.Cookies(site) {
+			sent = append(sent, c.Name+"="+c.Value)
+		}
+		b.do("GET", "/connect/"+ticket+"/result", "", "Cookie", strings.Join(sent, "; "))
+	}
+	for i, ticket := range tickets {
+		opened, asked := strings.Fields(b.calls[i]), strings.Fields(b.calls[i+2])
+		if opened[1] != ticket || asked[1] != ticket || opened[2] != asked[2] {
+			t.Errorf("window %d: got %v, then %v; want the same browser", i, opened, asked)
+		}
+	}
+	if strings.Fields(b.calls[0])[2] == strings.Fields(b.calls[1])[2] {
+		t.Error("got one value for two sessions")
+	}
+}
+
+// TestCookieWhenOpeningFails: set if the session may be bound all the same, and only then.
+func TestCookieWhenOpeningFails(t *testing.T) {
+	for _, tc := range []struct {
+		err  error
+		want bool
+	}{
+		{connect.ErrUnavailable, true},
+		{errors.New("reading name"), true},
+		{context.DeadlineExceeded, true},
+		{connect.ErrUnknownConnection, true},
+		{connect.ErrExpired, false},
+		{connect.ErrUsed, false},
+		{fmt.Errorf("opening: %w", connect.ErrWrongBrowser), false},
+	} {
+		b := newBench(t)
+		b.err = tc.err
+		if got := b.do("GET", "/connect/"+aTicket, "").Header().Get("Set-Cookie"); (got != "") != tc.want {
+			t.Errorf("%v: got Set-Cookie %q, want one: %v", tc.err, got, tc.want)
+		}
 	}
 }
 
@@ -67,7 +124,7 @@ func TestNoCookieIsNobody(t *testing.T) {
 			w := b.do(call.method, call.path, "")
 			fields := strings.Fields(b.calls[0])
 			used := fields[2]
-			if seen[used] || used == aState {
+			if seen[used] || !validBrowser(used) {
 				t.Errorf("%s: got browser %q, want a new one each time", call.path, used)
 			}
 			seen[used] = true
@@ -106,7 +163,7 @@ func TestCrossSiteForms(t *testing.T) {
 			r := httptest.NewRequest("POST", "/connect/"+aTicket, strings.NewReader("form_token="+tc.token))
 			r.Host = "internal:8080" // behind a proxy
 			for name, value := range map[string]string{
-				"Content-Type": "application/x-www-form-urlencoded", "Cookie": "__Host-linkgate=" + aBrowser,
+				"Content-Type": "application/x-www-form-urlencoded", "Cookie": aCookie,
 				"Sec-Fetch-Site": tc.site, "Origin": tc.origin,
 			} {
 				if value != "" {

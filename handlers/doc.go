@@ -4,7 +4,7 @@
 //
 // Two audiences share the public listener. The host proxies its users' clicks: it proves itself
 // with the proxy secret, names the user in a header (guard.go), and is always answered with the
-// envelope {"code","message","data"}. A user's browser holds a ticket and a cookie (browser.go,
+// envelope {"code","message","data"}. A user's browser holds a ticket and its session's cookie (browser.go,
 // cookie.go), and is always answered with a page, whatever goes wrong. errors.go is the one table
 // of what an error means to each of them.
 //

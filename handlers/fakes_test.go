@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"linkgate/connect"
+	"linkgate/oauthstate"
 	"linkgate/provider"
 	"linkgate/secret"
 	"linkgate/templates"
@@ -26,8 +27,17 @@ const (
 	oldSecret   = "proxy-secret-while-it-is-rotated-01"
 	aTicket     = "dGlja2V0LXRpY2tldC10aWNrZXQtdGlja2V0LTEyMzQ1"
 	aBrowser    = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-	aState      = "c3RhdGUtb2YtYW4tYXR0ZW1wdA"
 )
+
+// aState is the state parameter of an attempt in aTicket's session.
+var aState = oauthstate.NewToken(oauthstate.IDOf(aTicket)).Reveal()
+
+// aCookie is the browser's cookie for that session, as it is sent.
+var aCookie = cookieFor("__Host-linkgate-", aTicket)
+
+func cookieFor(prefix, ticket string) string {
+	return prefix + oauthstate.IDOf(ticket)[:16] + "=" + aBrowser
+}
 
 // fake stands in for connect.Service: it records what it is asked and answers as told.
 type fake struct {
@@ -138,7 +148,7 @@ func (b *bench) asHost(method, target, body string) *httptest.ResponseRecorder {
 
 // asBrowser is do with the browser's cookie.
 func (b *bench) asBrowser(method, target string) *httptest.ResponseRecorder {
-	return b.do(method, target, "", "Cookie", "__Host-linkgate="+aBrowser, "Sec-Fetch-Site", "same-origin")
+	return b.do(method, target, "", "Cookie", aCookie, "Sec-Fetch-Site", "same-origin")
 }
 
 // decode reads an envelope and insists on its exact shape.
