@@ -52,10 +52,9 @@ type Revoker interface {
 
 // Callback is what the service sent back through the browser.
 type Callback struct {
-	Code             secret.Text
-	Issuer           string // iss, RFC 9207
-	Error            string // RFC 6749 §4.1.2.1
-	ErrorDescription string // untrusted: for the log only
+	Code   secret.Text
+	Issuer string // iss, RFC 9207
+	Error  string // RFC 6749 §4.1.2.1; its description is a stranger's text, and not taken
 }
 
 // Grant is what an exchange brought.
