@@ -33,6 +33,7 @@ func number(t *testing.T, db *database.DB, query string, args ...any) (n int64) 
 }
 
 func TestOpenKeepsWhatIsThere(t *testing.T) {
+	t.Parallel()
 	databasetest.EachOptions(t, func(t *testing.T, o database.Options) {
 		first := databasetest.Open(t, o)
 		exec(t, first, "INSERT INTO audit VALUES ($1, $2, 'n', '', '', '', $3)", "a", 1_700_000_000_000, "üñ\n")
@@ -52,6 +53,7 @@ func TestOpenKeepsWhatIsThere(t *testing.T) {
 
 // Replicas that start at once leave the database migrated once, whether it is empty or behind.
 func TestOpenAtOnce(t *testing.T) {
+	t.Parallel() // goose waits a second when it meets another
 	for name, prepare := range map[string]func(*testing.T, database.Options){
 		"empty": func(*testing.T, database.Options) {},
 		"behind": func(t *testing.T, o database.Options) {
@@ -65,7 +67,7 @@ func TestOpenAtOnce(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // goose waits a second when it meets another
+			t.Parallel()
 			databasetest.EachOptions(t, func(t *testing.T, o database.Options) {
 				prepare(t, o)
 				openAtOnce(t, o)
@@ -185,6 +187,7 @@ func TestOpenExplainsAndKeepsThePassword(t *testing.T) {
 func postgresURL(s string) database.Options { return database.Options{URL: secret.New(s)} }
 
 func TestPingHasADeadline(t *testing.T) {
+	t.Parallel() // it waits for it
 	proxy := testservers.Proxy(t, testservers.Postgres(t))
 	db := databasetest.Open(t, postgresURL(proxy.URL()))
 	proxy.Hang()
@@ -209,6 +212,7 @@ func TestNowHasADeadline(t *testing.T) {
 }
 
 func TestNow(t *testing.T) {
+	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		before := time.Now().Add(-time.Minute)
 		now, err := db.Now(t.Context())

@@ -23,6 +23,7 @@ func insertX(ctx context.Context, db *database.DB) error {
 }
 
 func TestIsUniqueViolation(t *testing.T) {
+	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		if err := insertX(t.Context(), db); err != nil {
 			t.Fatal(err)
@@ -62,6 +63,7 @@ func wantUnavailable(t *testing.T, what string, err error) {
 }
 
 func TestIsUnavailable(t *testing.T) {
+	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -84,6 +86,7 @@ func TestIsUnavailable(t *testing.T) {
 }
 
 func TestIsUnavailableWhenSQLiteIsBusy(t *testing.T) {
+	t.Parallel()
 	o := database.Options{DataDir: t.TempDir()}
 	db, other := databasetest.Open(t, o), databasetest.Open(t, o)
 	err := other.InTx(t.Context(), func(context.Context, *sql.Tx) error { // takes the lock
@@ -108,6 +111,7 @@ func TestIsUnavailableWhenSQLiteIsBusy(t *testing.T) {
 }
 
 func TestIsUnavailableWhenPostgresIsDown(t *testing.T) {
+	t.Parallel()
 	proxy := testservers.Proxy(t, testservers.Postgres(t))
 	db := databasetest.Open(t, postgresURL(proxy.URL()))
 	err := db.InTx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
@@ -139,6 +143,7 @@ func TestIsUnavailableWhenPostgresIsDown(t *testing.T) {
 }
 
 func TestIsUnavailableBySQLState(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		state string
 		want  bool

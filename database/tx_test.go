@@ -17,6 +17,7 @@ import (
 
 // With ForUpdate, read-modify-write in parallel loses nothing.
 func TestInTxAndForUpdateLoseNoUpdate(t *testing.T) {
+	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		exec(t, db, "INSERT INTO audit VALUES ('counter', 0, '', '', '', '', '')")
 		const workers, rounds = 8, 10
@@ -48,6 +49,7 @@ func increment(ctx context.Context, db *database.DB, tx *sql.Tx) error {
 
 // Two transactions that lock two rows in opposite order: Postgres ends one, and InTx runs it again.
 func TestInTxRunsAgainAfterADeadlock(t *testing.T) {
+	t.Parallel()
 	db := databasetest.Open(t, postgresURL(testservers.Postgres(t)))
 	for _, id := range []string{"a", "b"} {
 		exec(t, db, "INSERT INTO audit VALUES ($1, 0, '', '', '', '', '')", id)
@@ -86,6 +88,7 @@ func TestInTxRunsAgainAfterADeadlock(t *testing.T) {
 }
 
 func TestInTxRollsBack(t *testing.T) {
+	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		wrong := errors.New("wrong")
 		err := db.InTx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
@@ -122,6 +125,7 @@ func panicsInTx(t *testing.T, db *database.DB) {
 
 // Those who wait in this process for SQLite's one writer wait here, where a context ends it.
 func TestInTxQueues(t *testing.T) {
+	t.Parallel()
 	db := databasetest.Open(t, database.Options{DataDir: t.TempDir()})
 	err := db.InTx(t.Context(), func(context.Context, *sql.Tx) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
@@ -140,6 +144,7 @@ func TestInTxQueues(t *testing.T) {
 
 // A statement that hangs ends with the context that fn is given, and nothing else ends it.
 func TestInTxGivesItsDeadline(t *testing.T) {
+	t.Parallel()
 	db := databasetest.Open(t, database.Options{DataDir: t.TempDir()})
 	err := db.InTx(t.Context(), func(ctx context.Context, _ *sql.Tx) error {
 		if deadline, ok := ctx.Deadline(); !ok || deadline.After(time.Now().Add(10*time.Second)) {

@@ -23,9 +23,10 @@ const (
 	authID = "7f3c"
 )
 
-// each runs test with a store on SQLite and on Postgres.
+// each runs test with a store on SQLite and on Postgres, beside other tests.
 func each(t *testing.T, test func(*testing.T, *linkedaccount.Store)) {
 	t.Helper()
+	t.Parallel()
 	keyset, err := secret.NewKeyset()
 	if err != nil {
 		t.Fatal(err)

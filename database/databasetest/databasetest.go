@@ -10,7 +10,8 @@ import (
 	"linkgate/testservers"
 )
 
-// Each runs test on an empty SQLite and on an empty Postgres database.
+// Each runs test on an empty SQLite and on an empty Postgres database, side by side, after the
+// caller has returned.
 func Each(t *testing.T, test func(*testing.T, *database.DB)) {
 	t.Helper()
 	EachOptions(t, func(t *testing.T, o database.Options) { test(t, Open(t, o)) })
@@ -20,9 +21,11 @@ func Each(t *testing.T, test func(*testing.T, *database.DB)) {
 func EachOptions(t *testing.T, test func(*testing.T, database.Options)) {
 	t.Helper()
 	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
 		test(t, database.Options{DataDir: t.TempDir()})
 	})
 	t.Run("Postgres", func(t *testing.T) {
+		t.Parallel() // making a database is mostly waiting
 		test(t, database.Options{URL: secret.New(testservers.Postgres(t))})
 	})
 }
