@@ -142,6 +142,7 @@ func (s *site) tellOpener(view *templates.Result, result connect.Result, ticket 
 		view.Message = ""
 	}
 	view.Origin = s.HostOrigin
+	view.Stalled = result.Stalled && view.Message == "" // not on the very page that asks the host
 }
 
 // head answers without a body and without calling anybody.

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"regexp"
 	"strings"
@@ -24,10 +25,10 @@ func everyBrowserAnswer(t *testing.T, change ...func(*Server)) map[string]*httpt
 	ask("continue", "POST", "/connect/"+aTicket, nil)
 	ask("result", "GET", "/connect/"+aTicket+"/result", nil)
 	for _, r := range []connect.Result{
-		{State: connect.Open}, {State: connect.Working}, {State: connect.Relaying}, {State: connect.Pending},
+		{State: connect.Open}, {State: connect.Working}, {State: connect.Relaying}, {State: connect.Relaying, Stalled: true}, {State: connect.Pending},
 		{State: connect.Failed, Reason: connect.Denied}, {State: connect.Failed, Reason: connect.FinishedByOther},
 	} {
-		ask("result "+string(r.State)+string(r.Reason), "GET", "/connect/"+aTicket+"/result", func(b *bench) { b.result = r })
+		ask(fmt.Sprintf("result %s %s %v", r.State, r.Reason, r.Stalled), "GET", "/connect/"+aTicket+"/result?relayed=1", func(b *bench) { b.result = r })
 	}
 	ask("callback", "GET", "/callback/gh?code=c&state="+aState, nil)
 	ask("head", "HEAD", "/connect/"+aTicket, nil)
