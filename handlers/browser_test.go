@@ -117,6 +117,7 @@ func TestErrorsToTheBrowser(t *testing.T) {
 		{connect.ErrUnknownConnection, 404, "not_found"},
 		{connect.ErrTooMany, 429, "too_many"},
 		{fmt.Errorf("asking: %w", &connect.UnavailableError{System: "Redis", Err: down}), 503, "unavailable"},
+		{connect.ErrHostRefuses, 502, "internal"},
 		{down, 500, "internal"},
 	} {
 		t.Run(tc.err.Error(), func(t *testing.T) {

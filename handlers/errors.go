@@ -23,6 +23,21 @@ var (
 	errOtherSite  = errors.New("the form was sent by another site")
 )
 
+// errNobodyThere is whatever went wrong because the client did not wait for the answer. It is
+// nobody's fault, and so never logged as one; the status is the one that nginx made usual.
+var errNobodyThere = errors.New("the client has left")
+
+const statusNobodyThere = 499
+
+// unheard marks an error that comes of the client having left. Work of ours that was ended for
+// another reason has somebody waiting for an answer.
+func unheard(ctx context.Context, err error) error {
+	if errors.Is(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled) {
+		return fmt.Errorf("%w: %w", errNobodyThere, err)
+	}
+	return err
+}
+
 // panicked is a handler's panic as an error.
 type panicked struct {
 	value any
@@ -50,6 +65,8 @@ type failure struct {
 // and is told to nobody but the log.
 func explain(err error) failure {
 	switch {
+	case errors.Is(err, errNobodyThere):
+		return failure{statusNobodyThere, "", "", "", 0}
 	case errors.Is(err, errNotHost):
 		return failure{http.StatusUnauthorized, "UNAUTHORIZED", "The proxy secret is missing or wrong.", templates.Forbidden, 0}
 	case errors.Is(err, errNoUser):
@@ -76,6 +93,8 @@ func explain(err error) failure {
 		return failure{http.StatusBadRequest, "BAD_REQUEST", "The session belongs to another auth id.", templates.WrongConnection, 0}
 	case errors.Is(err, connect.ErrTooMany):
 		return failure{http.StatusTooManyRequests, "TOO_MANY_REQUESTS", "There were too many attempts by this user.", templates.TooMany, tooManyRetryAfter}
+	case errors.Is(err, connect.ErrHostRefuses):
+		return failure{http.StatusBadGateway, "HOST_REFUSED", "The host refuses to delete this account; the operator of the app must look.", templates.Internal, 0}
 	case errors.Is(err, connect.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return failure{http.StatusServiceUnavailable, "UNAVAILABLE", "A system we depend on does not answer.", templates.Unavailable, retryAfter(err)}
 	}
@@ -108,6 +127,9 @@ func retryAfter(err error) time.Duration {
 // user can tell support.
 func (s *site) fail(c echo.Context, to audience, err error) error {
 	f := explain(err)
+	if f.status == statusNobodyThere {
+		return c.NoContent(f.status)
+	}
 	if f.retryAfter > 0 {
 		seconds := max(1, int64((f.retryAfter+time.Second-1)/time.Second))
 		c.Response().Header().Set("Retry-After", strconv.FormatInt(seconds, 10))

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -144,6 +145,8 @@ func TestErrorsToTheHost(t *testing.T) {
 		{connect.ErrWrongUser, 403, "FORBIDDEN", ""},
 		{connect.ErrWrongConnection, 400, "BAD_REQUEST", ""},
 		{connect.ErrTooMany, 429, "TOO_MANY_REQUESTS", "60"},
+		{fmt.Errorf("deleting: %w", connect.ErrHostRefuses), 502, "HOST_REFUSED", ""},
+		{context.Canceled, 503, "UNAVAILABLE", "5"}, // ours, with the host still there
 		{connect.ErrUnavailable, 503, "UNAVAILABLE", "5"},
 		{&connect.UnavailableError{System: "Redis", RetryAfter: 1500 * time.Millisecond, Err: down}, 503, "UNAVAILABLE", "2"},
 		{fmt.Errorf("saving: %w", &connect.UnavailableError{System: "Redis", Err: down}), 503, "UNAVAILABLE", "5"},

@@ -47,6 +47,7 @@ func (s *site) watch(r route) func(echo.Context, echo.HandlerFunc) {
 		}
 		err := s.bounded(c, handler)
 		if err != nil {
+			err = unheard(c.Request().Context(), err)
 			err = s.answer(c, r.audience, err)
 		}
 		elapsed := time.Since(start)

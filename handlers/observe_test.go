@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -80,6 +81,47 @@ func TestOneLogLinePerRequest(t *testing.T) {
 	}
 }
 
+// TestClientsThatLeave: nothing went wrong here, whatever the work was in the middle of.
+func TestClientsThatLeave(t *testing.T) {
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	for _, tc := range []struct {
+		name   string
+		err    error
+		ctx    context.Context
+		status int
+		level  string
+	}{
+		{"left", context.Canceled, gone, 499, "INFO"},
+		{"left while we waited for another", &connect.UnavailableError{System: "Redis", Err: context.Canceled}, gone, 499, "INFO"},
+		{"left, and our fault besides", errors.New("why"), gone, 500, "ERROR"},
+		{"still there", context.Canceled, t.Context(), 503, "ERROR"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := newBench(t)
+			b.err = tc.err
+			for _, path := range []string{"/auth/gh", "/connect/" + aTicket} {
+				r := httptest.NewRequestWithContext(tc.ctx, "POST", path, nil)
+				r.Header.Set("blink-auth-proxysecret", proxySecret)
+				r.Header.Set("blink-auth-userid", "alice")
+				w := httptest.NewRecorder()
+				b.handler.ServeHTTP(w, r)
+				if w.Code != tc.status {
+					t.Errorf("%s: got %d, want %d", path, w.Code, tc.status)
+				}
+				if answered := w.Body.Len() > 0; answered != (tc.status != 499) {
+					t.Errorf("%s: got an answer: %v", path, answered)
+				}
+			}
+			for _, line := range b.lines(t) {
+				if line["level"] != tc.level || line["error"] == nil {
+					t.Errorf("got %v, want level %s and the error", line, tc.level)
+				}
+			}
+		})
+	}
+}
+
 func TestRequestIDsAreOurs(t *testing.T) {
 	b := newBench(t)
 	first := b.do("GET", "/nowhere", "", requestIDHeader, "theirs").Header().Get(requestIDHeader)
@@ -108,7 +150,7 @@ func TestAbortGoesThrough(t *testing.T) {
 	b := newBench(t)
 	b.panic = http.ErrAbortHandler
 	defer func() {
-		if got := recover(); got != http.ErrAbortHandler {
+		if got, _ := recover().(error); !errors.Is(got, http.ErrAbortHandler) {
 			t.Errorf("got %v, want the abort to reach net/http", got)
 		}
 	}()
