@@ -145,7 +145,7 @@ func tokenEndpointProbe(conn provider.Connection, allowPrivate bool) probe {
 	}
 	return probe{name: "service " + u.Host, ask: func(ctx context.Context) (string, error) {
 		if err := dial(ctx, u, allowPrivate); err != nil {
-			return "", unanswered(errors.New(whyUnreachable(err)), reachRemedy(allowPrivate || !isProhibited(err)))
+			return "", unanswered(errors.New(whyUnreachable(err)), reachRemedy(allowPrivate || !provider.IsPrivateAddress(err)))
 		}
 		return "answers", nil
 	}}
@@ -207,7 +207,7 @@ func dataDirProbe(c config.Config) probe {
 
 func probeKeyset(c config.Config) error {
 	path := filepath.Join(c.DataDir, keysetFile)
-	if _, err := os.Stat(path); err != nil || !c.EncryptionKeyset.IsZero() {
+	if !isThere(path) || !c.EncryptionKeyset.IsZero() {
 		return nil // the first start makes one
 	}
 	_, _, err := secret.LoadOrCreateKeyset(path)
@@ -218,6 +218,11 @@ func probeKeyset(c config.Config) error {
 		return unanswered(err, "Put the keyset back from its copy; without it no credential can be opened.")
 	}
 	return nil
+}
+
+func isThere(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // existing is dir, or the nearest directory above it that is there.

@@ -8,16 +8,13 @@ import (
 	"io/fs"
 	"net"
 	"net/url"
+	"strings"
 	"syscall"
 
-	"code.dny.dev/ssrf"
 	"github.com/redis/go-redis/v9"
-)
 
-// isProhibited tells the guard's refusal of a private address from other failures.
-func isProhibited(err error) bool {
-	return errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork)
-}
+	"linkgate/provider"
+)
 
 func reachRemedy(allowPrivate bool) string {
 	const remedy = "Check the connection's addresses, and that this machine may reach them."
@@ -27,11 +24,9 @@ func reachRemedy(allowPrivate bool) string {
 	return remedy + " Private addresses need ALLOW_PRIVATE_NETWORKS=true."
 }
 
+// dial opens a connection as a sign-in would, behind the same guard.
 func dial(ctx context.Context, u *url.URL, allowPrivate bool) error {
-	dialer := &net.Dialer{}
-	if !allowPrivate {
-		dialer.Control = ssrf.New(ssrf.WithAnyPort()).Safe
-	}
+	dialer := provider.NewDialer(allowPrivate)
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
@@ -54,7 +49,7 @@ func whyUnreachable(err error) string {
 	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
 	_, isUnknownCA := errors.AsType[x509.UnknownAuthorityError](err)
 	switch {
-	case isProhibited(err):
+	case provider.IsPrivateAddress(err):
 		return "its address is private"
 	case errors.Is(err, context.DeadlineExceeded), isNet && timeout.Timeout():
 		return "no answer in time"
@@ -71,11 +66,13 @@ func whyUnreachable(err error) string {
 	}
 }
 
-// whyRedis words Redis's own refusals, which name no secret, and leaves the rest to whyUnreachable.
+// whyRedis tells the word with which Redis refuses (WRONGPASS, LOADING), and leaves other failures
+// to whyUnreachable. What follows the word can repeat a command, and AUTH has the password in it.
 func whyRedis(err error) string {
 	var refusal redis.Error
 	if errors.As(err, &refusal) {
-		return "refuses: " + refusal.Error()
+		word, _, _ := strings.Cut(refusal.Error(), " ")
+		return "refuses: " + word
 	}
 	return whyUnreachable(err)
 }

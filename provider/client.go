@@ -12,8 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"code.dny.dev/ssrf"
 )
 
 const (
@@ -135,7 +133,7 @@ func reason(err error) string {
 	var name *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	switch {
-	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedNetwork):
+	case IsPrivateAddress(err):
 		return "address not allowed"
 	case errors.Is(err, context.Canceled):
 		return "cancelled"

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -15,10 +16,10 @@ const (
 	idleTimeout = 30 * time.Second // shorter than most services', so that we seldom meet a dead connection
 )
 
-// newDialer dials public addresses alone, unless private ones are allowed. The check sits where
+// NewDialer dials public addresses alone, unless private ones are allowed. The check sits where
 // the socket is about to connect: behind every name, every answer of that name, and every
-// spelling of an address.
-func newDialer(allowPrivate bool) *net.Dialer {
+// spelling of an address. IsPrivateAddress tells its refusals.
+func NewDialer(allowPrivate bool) *net.Dialer {
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	if !allowPrivate {
 		guard := ssrf.New(
@@ -31,12 +32,17 @@ func newDialer(allowPrivate bool) *net.Dialer {
 	return dialer
 }
 
+// IsPrivateAddress tells that a dialer of NewDialer has refused an address, as not public.
+func IsPrivateAddress(err error) bool {
+	return errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork)
+}
+
 // newTransport carries every leg. It is a bare RoundTripper: it follows no redirect and keeps no
 // cookie. The environment's proxy is not used, for a proxy would dial past the guard.
 func newTransport(d Deps) *http.Transport {
 	return &http.Transport{
 		Proxy:                  nil,
-		DialContext:            newDialer(d.AllowPrivateNetworks).DialContext,
+		DialContext:            NewDialer(d.AllowPrivateNetworks).DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: d.RootCAs},
 		TLSHandshakeTimeout:    dialTimeout,
 		ForceAttemptHTTP2:      true, // a DialContext of one's own switches it off

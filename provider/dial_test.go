@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"code.dny.dev/ssrf"
 	"golang.org/x/net/dns/dnsmessage"
 
 	"linkgate/secret"
@@ -34,10 +33,10 @@ func TestDialGuard(t *testing.T) {
 		if netip.MustParseAddr(address).Is6() {
 			network = "tcp6"
 		}
-		return newDialer(false).Control(network, net.JoinHostPort(address, port), nil)
+		return NewDialer(false).Control(network, net.JoinHostPort(address, port), nil)
 	}
 	for _, address := range refused {
-		if err := check(address, "443"); !errors.Is(err, ssrf.ErrProhibitedIP) {
+		if err := check(address, "443"); !IsPrivateAddress(err) {
 			t.Errorf("%s: want it refused, got %v", address, err)
 		}
 	}
@@ -48,7 +47,7 @@ func TestDialGuard(t *testing.T) {
 			}
 		}
 	}
-	if newDialer(true).Control != nil {
+	if NewDialer(true).Control != nil {
 		t.Error("with private networks allowed there is still a guard")
 	}
 }
@@ -83,10 +82,10 @@ func TestDialGuardSeesEveryAnswer(t *testing.T) {
 		"six.example.":      {"::1"},
 	})}
 	for _, name := range []string{"loopback.example", "several.example", "mapped.example", "six.example", "127.0.0.1", "::1", "::ffff:127.0.0.1"} {
-		guarded := newDialer(false)
+		guarded := NewDialer(false)
 		guarded.Resolver = resolver
 		conn, err := guarded.DialContext(t.Context(), "tcp", net.JoinHostPort(name, port))
-		if !errors.Is(err, ssrf.ErrProhibitedIP) {
+		if !IsPrivateAddress(err) {
 			t.Errorf("%s: want it refused, got %v", name, err)
 		}
 		if err == nil {
@@ -96,7 +95,7 @@ func TestDialGuardSeesEveryAnswer(t *testing.T) {
 	if got := accepted.Load(); got != 0 {
 		t.Errorf("%d connections arrived on loopback, want none", got)
 	}
-	open := newDialer(true) // shows that the names do lead there
+	open := NewDialer(true) // shows that the names do lead there
 	open.Resolver = resolver
 	conn, err := open.DialContext(t.Context(), "tcp", net.JoinHostPort("loopback.example", port))
 	if err != nil {
