@@ -26,7 +26,7 @@ var errGarbage = errors.New("the answer makes no sense")
 // RefusedError is a no that will stay a no.
 type RefusedError struct {
 	Status int    // 0: not sent, because the id can't be in a path
-	Code   string // the envelope's, letters and digits; may be empty
+	Code   string // the envelope's, letters only; may be empty
 }
 
 func (e *RefusedError) Error() string {

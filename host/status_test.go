@@ -145,8 +145,9 @@ func checkSilent(t *testing.T, err error) {
 
 func TestCodes(t *testing.T) {
 	for code, want := range map[string]string{
-		"FORBIDDEN": "FORBIDDEN", "over-quota_2": "over-quota_2",
-		"<b>": "", "two words": "", "ünï": "", strings.Repeat("A", 65): "",
+		"FORBIDDEN": "FORBIDDEN", "over-quota_now": "over-quota_now",
+		"<b>": "", "two words": "", "ünï": "", strings.Repeat("A", 49): "",
+		"TI62DEFTAKQWFPUXORLMOE7SMR": "", "gho_16C7e42F292c6912E7710c838347Ae178B4a": "", // a key and a token, repeated
 	} {
 		c := newClient(t, func(w http.ResponseWriter, r *http.Request) { answer(w, 403, `{"code":"`+code+`"}`) })
 		var refused *host.RefusedError

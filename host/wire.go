@@ -57,12 +57,16 @@ func open(answer []byte) (e envelope, ok bool) {
 	return e, err == nil && e.Code != ""
 }
 
-// code is the envelope's code if it looks like one; a stranger's text is not passed on.
+// maxCode is shorter than what a key or token that is all letters would be.
+const maxCode = 48
+
+// code is the envelope's code if it looks like one: words without digits. A stranger's text is not
+// passed on, nor our own key or a token, should the host repeat it there.
 func (e envelope) code() string {
 	notCode := func(r rune) bool {
-		return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '-')
+		return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == '_' || r == '-')
 	}
-	if len(e.Code) > 64 || strings.ContainsFunc(e.Code, notCode) {
+	if len(e.Code) > maxCode || strings.ContainsFunc(e.Code, notCode) {
 		return ""
 	}
 	return e.Code
