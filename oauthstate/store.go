@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -40,7 +41,14 @@ func (s *Store) Create(ctx context.Context, session Session) error {
 	return nil
 }
 
+// unavailable keeps of an error that Redis itself tells the word that it begins with (WRONGPASS,
+// LOADING): the rest can repeat a command, and AUTH has the password in it.
 func unavailable(what string, err error) error {
+	var told redis.Error
+	if errors.As(err, &told) {
+		word, _, _ := strings.Cut(told.Error(), " ")
+		return fmt.Errorf("%s: %w: %s", what, ErrUnavailable, word)
+	}
 	return fmt.Errorf("%s: %w: %w", what, ErrUnavailable, err)
 }
 
