@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -19,6 +20,18 @@ type Problem struct {
 
 // Error makes a Problem an error.
 func (p Problem) Error() string { return fmt.Sprintf("%s: %s; %s", p.Key, p.Text, p.Remedy) }
+
+// maxShown is longer than what we know by name.
+const maxShown = 15
+
+// shown quotes a value of the operator's, so that a slip of the pen can be seen. A longer one is
+// left out: it may be a secret that got into the wrong place.
+func shown(value string) string {
+	if len(value) > maxShown {
+		return "(not shown: it may be a secret)"
+	}
+	return strconv.Quote(value)
+}
 
 // Problems lists every mistake in what this package uses of a connection, in the order of its
 // keys. (auth_id and name are config's to check: what they may be is not the protocol's business.)
@@ -45,11 +58,11 @@ func (c Connection) unknownProvider() Problem {
 	remedy := "use one of " + strings.Join(known, ", ")
 	switch {
 	case c.Protocol != "":
-		return Problem{"protocol", fmt.Sprintf("unknown protocol %q", c.Protocol), "use one of " + strings.Join(Protocols(), ", ")}
+		return Problem{"protocol", "unknown protocol " + shown(c.Protocol), "use one of " + strings.Join(Protocols(), ", ")}
 	case c.Provider == "":
 		return Problem{"provider", "is missing", remedy}
 	default:
-		return Problem{"provider", fmt.Sprintf("unknown provider %q", c.Provider), remedy}
+		return Problem{"provider", "unknown provider " + shown(c.Provider), remedy}
 	}
 }
 
@@ -68,7 +81,7 @@ func (c Connection) clientProblems() []Problem {
 			problems = append(problems, Problem{"client_secret", "is set, but auth_style none does not send it", "leave it out, or set auth_style to basic or post"})
 		}
 	default:
-		problems = append(problems, Problem{"auth_style", fmt.Sprintf("unknown style %q", c.AuthStyle), "use basic, post or none"})
+		problems = append(problems, Problem{"auth_style", "unknown style " + shown(c.AuthStyle), "use basic, post or none"})
 	}
 	return problems
 }
@@ -77,11 +90,11 @@ func (c Connection) scopeProblems() []Problem {
 	var problems []Problem
 	for _, scope := range c.Scopes {
 		if !isScope(scope) || strings.Contains(scope, c.scopeSeparator()) {
-			problems = append(problems, Problem{"scopes", fmt.Sprintf("%q is not one scope", scope), "write each scope as an entry of its own"})
+			problems = append(problems, Problem{"scopes", shown(scope) + " is not one scope", "write each scope as an entry of its own"})
 		}
 	}
 	if len(c.ScopeSeparator) > 1 || strings.ContainsFunc(c.ScopeSeparator, isWordRune) {
-		problems = append(problems, Problem{"scope_separator", fmt.Sprintf("%q can't separate scopes", c.ScopeSeparator), `use one sign, such as ","; leave it out for a space`})
+		problems = append(problems, Problem{"scope_separator", shown(c.ScopeSeparator) + " can't separate scopes", `use one sign, such as ","; leave it out for a space`})
 	}
 	return problems
 }
@@ -129,7 +142,7 @@ func paramProblems(key string, params map[string]string, reserved []string) []Pr
 		case slices.Contains(reserved, name):
 			problems = append(problems, Problem{at, "is set by Linkgate", "leave it out"})
 		case name == "response_mode" && params[name] != "query":
-			problems = append(problems, Problem{at, fmt.Sprintf("is %q, and Linkgate takes the answer from the query alone", params[name]), "leave it out, or use query"})
+			problems = append(problems, Problem{at, "is " + shown(params[name]) + ", and Linkgate takes the answer from the query alone", "leave it out, or use query"})
 		}
 	}
 	return problems
@@ -185,7 +198,7 @@ func pathProblem(key, path string) []Problem {
 	if path == "" || !slices.Contains(strings.Split(path, "."), "") {
 		return nil
 	}
-	return []Problem{{key, fmt.Sprintf("%q is not a path", path), "write names and numbers with dots between them: data.0.id"}}
+	return []Problem{{key, shown(path) + " is not a path", "write names and numbers with dots between them: data.0.id"}}
 }
 
 func unused(key, value, remedy string) []Problem {

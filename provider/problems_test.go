@@ -135,6 +135,37 @@ func TestReservedNames(t *testing.T) {
 	}
 }
 
+// TestProblemsShowNoSecret puts a secret wherever a problem would quote the value.
+func TestProblemsShowNoSecret(t *testing.T) {
+	const misplaced = "x7Kq-a-secret-in-the-wrong-place"
+	for name, change := range map[string]func(c *Connection){
+		"provider":        func(c *Connection) { c.Provider = misplaced },
+		"protocol":        func(c *Connection) { c.Protocol = misplaced },
+		"auth_style":      func(c *Connection) { c.AuthStyle = misplaced },
+		"scopes":          func(c *Connection) { c.Scopes = []string{misplaced + " x"} },
+		"scope_separator": func(c *Connection) { c.ScopeSeparator = misplaced },
+		"identity.id":     func(c *Connection) { c.Identity.ID = misplaced + ".." },
+		"identity.url":    func(c *Connection) { c.Identity.URL = misplaced },
+		"token_url":       func(c *Connection) { c.TokenURL = "https://u:" + misplaced + "@a.example" },
+		"response_mode":   responseMode(misplaced),
+		"client_secret":   func(c *Connection) { c.AuthStyle, c.ClientSecret = AuthNone, secret.New(misplaced) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := goodOAuth2()
+			change(&c)
+			problems := c.Problems()
+			if len(problems) == 0 {
+				t.Error("found no problem")
+			}
+			for _, p := range problems {
+				if strings.Contains(p.Error(), misplaced) {
+					t.Errorf("shows the secret: %v", p)
+				}
+			}
+		})
+	}
+}
+
 func TestURLMistakes(t *testing.T) {
 	good := []string{
 		"https://a.example", "https://a.example:8443/b?c=d", "HTTPS://a.example/", "https://[2606:4700::1]/", "https://127.0.0.1/",
