@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,7 +50,6 @@ type fake struct {
 	address string
 	view    connect.View
 	result  connect.Result
-	results func() connect.Result // takes the place of result when set
 	cb      provider.Callback
 }
 
@@ -61,6 +61,13 @@ func (f *fake) called(words ...string) error {
 		panic(f.panic)
 	}
 	return f.err
+}
+
+// asked is what it has been asked so far, for tests in which others are still asking.
+func (f *fake) asked() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.calls)
 }
 
 func (f *fake) Begin(_ context.Context, hostUserID, authID string) (string, error) {
@@ -84,9 +91,6 @@ func (f *fake) Continue(_ context.Context, ticket, browser string) (string, erro
 }
 
 func (f *fake) Result(_ context.Context, ticket, browser string) (connect.Result, error) {
-	if f.results != nil {
-		return f.results(), f.called("Result", ticket, browser)
-	}
 	return f.result, f.called("Result", ticket, browser)
 }
 
@@ -94,6 +98,9 @@ func (f *fake) Complete(_ context.Context, authID, browser, state string, cb pro
 	f.cb = cb
 	return aTicket, f.called("Complete", authID, browser, state)
 }
+
+// parsedPages are read only, and parsing them takes longer than most tests.
+var parsedPages = sync.OnceValues(templates.New)
 
 // bench is a Server on fakes.
 type bench struct {
@@ -105,7 +112,7 @@ type bench struct {
 
 func newBench(t *testing.T, change ...func(*Server)) *bench {
 	t.Helper()
-	pages, err := templates.New()
+	pages, err := parsedPages()
 	if err != nil {
 		t.Fatal(err)
 	}
