@@ -93,12 +93,16 @@ func TestRunShares(t *testing.T) {
 
 func TestRunIsBounded(t *testing.T) {
 	db := databasetest.Open(t, database.Options{DataDir: t.TempDir()})
-	var running atomic.Int64
+	var running, ofOneKind atomic.Int64
 	goOn := make(chan struct{})
-	b := newBench(db, func(context.Context, outbox.Message) error { running.Add(1); <-goOn; return nil })
-	const messages = 12
-	for range messages {
-		add(t, db, outbox.Message{Kind: "k", DueAt: time.Now().Add(-time.Second)})
+	b := newBench(db, func(context.Context, outbox.Message) error { ofOneKind.Add(1); running.Add(1); <-goOn; return nil })
+	other := func(context.Context, outbox.Message) error { running.Add(1); <-goOn; return nil }
+	b.Handlers["k2"], b.Handlers["k3"] = other, other
+	// Those of the first kind wait longest, and are more than there are slots.
+	for i, kind := range []string{"k", "k2", "k3"} {
+		for range 12 {
+			add(t, db, outbox.Message{Kind: kind, DueAt: time.Now().Add(time.Duration(i-10) * time.Second)})
+		}
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	var ended sync.WaitGroup
@@ -107,6 +111,9 @@ func TestRunIsBounded(t *testing.T) {
 	time.Sleep(50 * time.Millisecond) // ten looks
 	if n := running.Load(); n != 8 {
 		t.Errorf("%d handlers at a time, want 8", n)
+	}
+	if n := ofOneKind.Load(); n != 4 {
+		t.Errorf("%d of them are of one kind, want 4", n)
 	}
 	close(goOn)
 	eventually(t, "all are done", func() bool { return b.count(t) == 0 })
@@ -257,4 +264,15 @@ func wantPending(t *testing.T, db *database.DB, account, kind, want string) {
 	if got, err := outbox.Pending(t.Context(), tx, account, kind); got != want || err != nil {
 		t.Errorf("Pending(%s, %s) = %q, %v, want %q", account, kind, got, err, want)
 	}
+}
+
+// A kind that is full does not wait for the next look when one of its messages is done.
+func TestRunGoesOnWithAFullKind(t *testing.T) {
+	db := databasetest.Open(t, database.Options{DataDir: t.TempDir()})
+	b := newBench(db, done)
+	b.Interval = time.Hour
+	for range 12 {
+		add(t, db, outbox.Message{Kind: "k", DueAt: time.Now().Add(-time.Second)})
+	}
+	runUntil(t, b, func() bool { return b.count(t) == 0 })
 }

@@ -21,7 +21,8 @@ func (e *laterError) Error() string { return e.err.Error() }
 func (e *laterError) Unwrap() error { return e.err }
 
 // Later wraps err so that the next attempt is not before after has passed, an hour at most: who
-// asks for more is asked again.
+// asks for more is asked again. Without an after that is more than zero it is backed off as any
+// other error.
 func Later(err error, after time.Duration) error { return &laterError{err, after} }
 
 type deadError struct{ err error }
@@ -40,7 +41,7 @@ func isDead(err error) bool {
 // delay is how long to wait after err, the failure of attempt number attempt (1, 2, …).
 func delay(err error, attempt int) time.Duration {
 	var later *laterError
-	if errors.As(err, &later) {
+	if errors.As(err, &later) && later.after > 0 {
 		after := min(max(later.after, firstBackoff), maxLater)
 		return after + rand.N(after/10) // spread: many may have been given the same time
 	}

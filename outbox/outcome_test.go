@@ -42,7 +42,9 @@ func TestDelay(t *testing.T) {
 		{"later", Later(wrong, 30*time.Second), 1, 30 * time.Second, 33 * time.Second},
 		{"later, wrapped", fmt.Errorf("calling: %w", Later(wrong, time.Minute)), 1, time.Minute, 66 * time.Second},
 		{"much later", Later(wrong, 1000*time.Hour), 1, time.Hour, 66 * time.Minute},
-		{"in the past", Later(wrong, -time.Hour), 1, time.Second, 1100 * time.Millisecond},
+		{"soon", Later(wrong, time.Millisecond), 9, time.Second, 1100 * time.Millisecond},
+		{"no later", Later(wrong, 0), 1, time.Millisecond, time.Second + time.Millisecond},
+		{"in the past", Later(wrong, -time.Hour), 1, time.Millisecond, time.Second + time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			seen := make(map[time.Duration]bool)
@@ -60,6 +62,23 @@ func TestDelay(t *testing.T) {
 	}
 }
 
+// Nobody who says when to come back, nobody who says nothing: the gaps grow.
+func TestGapsGrow(t *testing.T) {
+	wrong := errors.New("wrong")
+	for name, err := range map[string]error{"plain": wrong, "no later": Later(wrong, 0)} {
+		longest := time.Duration(0)
+		for attempt := 1; attempt <= 9; attempt++ {
+			before := longest
+			for range 200 { // one of them is in the upper half
+				longest = max(longest, delay(err, attempt))
+			}
+			if longest <= before || longest < backoffCap(attempt)/2 {
+				t.Errorf("%s: the longest gap is %v after attempt %d, and %v after the one before", name, longest, attempt, before)
+			}
+		}
+	}
+}
+
 func TestOutcomesKeepTheirError(t *testing.T) {
 	for _, err := range []error{Later(io.EOF, time.Second), Dead(io.EOF)} {
 		if !errors.Is(err, io.EOF) || err.Error() != io.EOF.Error() {
@@ -71,7 +90,7 @@ func TestOutcomesKeepTheirError(t *testing.T) {
 // Idle, the question once a second is a look at the end of an index.
 func TestDueQueryIsIndexed(t *testing.T) {
 	db := databasetest.Open(t, database.Options{DataDir: t.TempDir()})
-	rows, err := db.Query("EXPLAIN QUERY PLAN "+dueQuery, 1, 1)
+	rows, err := db.Query("EXPLAIN QUERY PLAN "+dueQuery, 1, "", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,6 @@ import (
 const HandlerTimeout = 20 * time.Second
 
 const (
-	parallel        = 8 // messages that Run works on at a time
 	defaultInterval = time.Second
 	storeTimeout    = 5 * time.Second // for a single step at the database
 )
@@ -49,7 +48,7 @@ func (b *Box) try(ctx context.Context, id string) error {
 // of the database.
 func (b *Box) Run(ctx context.Context) error {
 	defer b.Wait()
-	slots := make(chan struct{}, parallel)
+	slots := newSlots()
 	outage := false
 	for {
 		more, err := b.round(ctx, slots)
@@ -63,6 +62,7 @@ func (b *Box) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-slots.freed: // there may be more of the kind that was full
 		case <-time.After(b.pause()):
 		}
 	}
@@ -88,45 +88,47 @@ func (b *Box) logOutage(outage bool, err error) bool {
 	return err != nil
 }
 
-// round waits until a slot is free, then starts as many due messages as there are free slots.
+// round waits until a slot is free, then starts as many due messages as there are slots for.
 // more: there may be others due.
-func (b *Box) round(ctx context.Context, slots chan struct{}) (more bool, err error) {
-	select {
-	case slots <- struct{}{}:
-		<-slots
-	case <-ctx.Done():
-		return false, ctx.Err()
+func (b *Box) round(ctx context.Context, slots *slots) (more bool, err error) {
+	free, full, err := slots.await(ctx) // nobody else takes any
+	if err != nil {
+		return false, err
 	}
 	if err := b.setClock(ctx, true); err != nil {
 		return false, err
 	}
-	free := cap(slots) - len(slots) // nobody else takes any
-	ids, err := b.due(ctx, free)
+	messages, err := b.due(ctx, full, free)
 	if err != nil {
 		return false, err
 	}
-	for _, id := range ids {
-		if err := b.begin(ctx, slots, id); err != nil {
+	for _, m := range messages {
+		if !slots.take(m.kind) {
+			continue // its kind is full now: the next round looks for others
+		}
+		if err := b.begin(ctx, slots, m); err != nil {
 			return false, err
 		}
 	}
-	return len(ids) == free, nil
+	return len(messages) == free, nil
 }
 
-// begin leases a due message and starts the attempt in a slot.
-func (b *Box) begin(ctx context.Context, slots chan struct{}, id string) error {
-	l, err := b.lease(ctx, id, false)
+// begin leases a due message and starts the attempt, which gives the slot back.
+func (b *Box) begin(ctx context.Context, slots *slots, m dueMessage) error {
+	l, err := b.lease(ctx, m.id, false)
+	if err != nil {
+		slots.give(m.kind)
+	}
 	switch {
 	case errors.Is(err, ErrLeased): // another replica was quicker
 		return nil
 	case errors.Is(err, ErrGone):
-		return b.sweep(ctx, id)
+		return b.sweep(ctx, m.id)
 	case err != nil:
 		return err
 	}
-	slots <- struct{}{}
 	b.ongoing.start(func() {
-		defer func() { <-slots }()
+		defer slots.give(m.kind)
 		_ = b.attempt(context.WithoutCancel(ctx), l) // logged and stored there
 	})
 	return nil

@@ -38,28 +38,32 @@ func scanMessage(r row) (m Message, err error) {
 const unblocked = ` NOT EXISTS (SELECT 1 FROM outbox dropped WHERE dropped.account_id = outbox.account_id
 	AND dropped.dropped_at <> 0 AND dropped.lease_until > $1)`
 
-const dueQuery = "SELECT id FROM outbox WHERE dead_at = 0 AND due_at <= $1 AND" + unblocked + " ORDER BY due_at LIMIT $2"
+const dueQuery = "SELECT id, kind FROM outbox WHERE dead_at = 0 AND due_at <= $1 AND kind <> $2 AND" + unblocked +
+	" ORDER BY due_at LIMIT $3"
 
-// due lists up to limit messages to work on, the one that waits longest first.
-func (b *Box) due(ctx context.Context, limit int) (ids []string, err error) {
+type dueMessage struct{ id, kind string }
+
+// due lists up to limit messages to work on, the one that waits longest first; none of the kind
+// except, unless that is empty.
+func (b *Box) due(ctx context.Context, except string, limit int) (messages []dueMessage, err error) {
 	ctx, cancel := database.ForRead(ctx)
 	defer cancel()
-	rows, err := b.DB.QueryContext(ctx, dueQuery, database.Millis(b.now()), limit)
+	rows, err := b.DB.QueryContext(ctx, dueQuery, database.Millis(b.now()), except, limit)
 	if err != nil {
 		return nil, fmt.Errorf("looking for due messages: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
+		var m dueMessage
+		if err := rows.Scan(&m.id, &m.kind); err != nil {
 			return nil, fmt.Errorf("reading due messages: %w", err)
 		}
-		ids = append(ids, id)
+		messages = append(messages, m)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("reading due messages: %w", err)
 	}
-	return ids, nil
+	return messages, nil
 }
 
 // lease takes a message: any if anyTime, else one that is due and not dead. ErrLeased, ErrGone.
