@@ -235,6 +235,25 @@ func TestStateOfAnAttemptBefore(t *testing.T) {
 	}
 }
 
+func TestCompleteRefuses(t *testing.T) {
+	f := newFixture(t)
+	ticket := f.opened(t)
+	state, cb := f.atCallback(t, ticket)
+	_, err := f.Complete(t.Context(), demo.NotesOIDC, "another", state, cb)
+	wantError(t, "another browser", err, connect.ErrWrongBrowser)
+	_, err = f.Complete(t.Context(), "other", browser, state, cb)
+	wantError(t, "another connection", err, connect.ErrWrongConnection)
+	for range 2 {
+		got, err := f.Complete(t.Context(), demo.NotesOIDC, browser, state, cb)
+		if err != nil || got != ticket {
+			t.Errorf("the right callback: ticket %q, %v; want %q", got, err, ticket)
+		}
+	}
+	if n := f.theService.Requests(demo.OpToken); n != 1 {
+		t.Errorf("%d token requests, want 1", n)
+	}
+}
+
 // put changes a session as another replica would.
 func (f *fixture) put(t *testing.T, ticket string, change func(*oauthstate.Session)) {
 	t.Helper()
@@ -427,7 +446,12 @@ func TestLinkingWhileTheOldRecordIsBeingDeleted(t *testing.T) {
 	}
 	complete()
 	old := f.theHost.Accounts(ada)[0]
-	f.theHost.Play(demo.Script{Fault: demo.Only(demo.OpDelete, -1, demo.Fault{Status: 500})})
+	f.theHost.Play(demo.Script{Fault: func(op string, _ *http.Request) *demo.Fault {
+		if op == demo.OpUser {
+			return nil
+		}
+		return &demo.Fault{Status: 500}
+	}})
 	wantError(t, "disconnecting while the host can't", f.Disconnect(t.Context(), ada, old.ID), connect.ErrUnavailable)
 	complete()
 	f.theHost.Play(demo.Script{})
