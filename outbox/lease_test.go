@@ -269,10 +269,20 @@ func wantPending(t *testing.T, db *database.DB, account, kind, want string) {
 // A kind that is full does not wait for the next look when one of its messages is done.
 func TestRunGoesOnWithAFullKind(t *testing.T) {
 	db := databasetest.Open(t, database.Options{DataDir: t.TempDir()})
-	b := newBench(db, done)
+	var running atomic.Int64
+	goOn := make(chan struct{})
+	b := newBench(db, func(context.Context, outbox.Message) error { running.Add(1); <-goOn; return nil })
 	b.Interval = time.Hour
 	for range 12 {
 		add(t, db, outbox.Message{Kind: "k", DueAt: time.Now().Add(-time.Second)})
 	}
-	runUntil(t, b, func() bool { return b.count(t) == 0 })
+	goneOn := false
+	runUntil(t, b, func() bool {
+		if running.Load() == 4 && !goneOn {
+			time.Sleep(50 * time.Millisecond) // Run has looked for others, and rests
+			close(goOn)
+			goneOn = true
+		}
+		return b.count(t) == 0
+	})
 }

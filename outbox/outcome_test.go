@@ -62,7 +62,7 @@ func TestDelay(t *testing.T) {
 	}
 }
 
-// Nobody who says when to come back, nobody who says nothing: the gaps grow.
+// Whoever does not say when to come back is left alone for longer and longer.
 func TestGapsGrow(t *testing.T) {
 	wrong := errors.New("wrong")
 	for name, err := range map[string]error{"plain": wrong, "no later": Later(wrong, 0)} {
