@@ -256,7 +256,7 @@ func TestDistance(t *testing.T) {
 		want int
 	}{
 		{"", "", 0}, {"name", "name", 0}, {"", "abc", 3}, {"name", "nme", 1}, {"name", "names", 1},
-		{"name", "nane", 1}, {"nmae", "name", 1}, {"client", "cleint", 1}, {"kitten", "sitting", 3}, {"ca", "abc", 3},
+		{"name", "nane", 1}, {"anme", "name", 1}, {"client", "cleint", 1}, {"kitten", "sitting", 3}, {"ca", "abc", 3},
 	}
 	for _, tt := range tests {
 		if got := distance(tt.a, tt.b); got != tt.want {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -112,7 +113,7 @@ func TestUnknownKeyRemedy(t *testing.T) {
 	}
 	for key, want := range tests {
 		_, err := Load(source(nil, file(key+": x")))
-		broken, ok := err.(*Error)
+		broken, ok := errors.AsType[*Error](err)
 		if !ok || len(broken.Mistakes) != 1 {
 			t.Errorf("%s: got %v, want one mistake", key, err)
 			continue
@@ -258,7 +259,7 @@ func FuzzConnections(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, content string) {
 		_, err := Load(source(map[string]string{"CLIENT_SECRET": canary}, whole(content)))
-		broken, ok := err.(*Error)
+		broken, ok := errors.AsType[*Error](err)
 		if !ok {
 			return
 		}

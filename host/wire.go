@@ -152,11 +152,17 @@ type wireTime struct{ time.Time }
 
 func (t *wireTime) UnmarshalJSON(b []byte) error {
 	var s string
-	if json.Unmarshal(b, &s) != nil {
-		return nil
-	}
-	if parsed, err := time.Parse(time.RFC3339, s); err == nil {
-		t.Time = parsed
+	if json.Unmarshal(b, &s) == nil {
+		t.Time = dateTime(s)
 	}
 	return nil
+}
+
+// dateTime is zero for what is none.
+func dateTime(s string) time.Time {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
 }
