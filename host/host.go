@@ -106,6 +106,9 @@ func (c *Client) Add(ctx context.Context, userID string, a LinkedAccount, idempo
 // says that it conflicts with something, it looks first for the user's record with a's auth id
 // and external account id, and returns that one. The record found may be older than a in its
 // other fields; Update brings it up to date.
+//
+// A conflict without a record is a no, but not where an earlier add may have arrived: the host may
+// be at work on that one still, and a host that keeps to its key says 409 meanwhile.
 func (c *Client) AddOrFind(ctx context.Context, userID string, a LinkedAccount, idempotencyKey string, mayHaveArrived bool) (LinkedAccount, error) {
 	if mayHaveArrived {
 		found, err := c.find(ctx, userID, a)
@@ -114,15 +117,22 @@ func (c *Client) AddOrFind(ctx context.Context, userID string, a LinkedAccount, 
 		}
 	}
 	added, err := c.Add(ctx, userID, a, idempotencyKey)
-	var refused *RefusedError
-	if !errors.As(err, &refused) || refused.Status != http.StatusConflict {
+	if !isConflict(err) {
 		return added, err
 	}
 	found, findErr := c.find(ctx, userID, a)
-	if errors.Is(findErr, ErrNotFound) {
-		return LinkedAccount{}, err
+	switch {
+	case !errors.Is(findErr, ErrNotFound):
+		return found, findErr
+	case mayHaveArrived:
+		return LinkedAccount{}, &UnavailableError{Status: http.StatusConflict}
 	}
-	return found, findErr
+	return LinkedAccount{}, err
+}
+
+func isConflict(err error) bool {
+	var refused *RefusedError
+	return errors.As(err, &refused) && refused.Status == http.StatusConflict
 }
 
 // Matching reads the user's records of one account, in the host's order: there is more than one when

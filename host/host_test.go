@@ -189,28 +189,30 @@ func TestAddOrFind(t *testing.T) {
 	)
 	ada := host.LinkedAccount{AuthID: "notes", ExternalAccountID: "ada"}
 	tests := []struct {
-		name       string
-		mayHave    bool
-		answers    []string
-		wantSeen   []string
-		wantID     string
-		wantStatus int // of a *RefusedError or *UnavailableError
+		name     string
+		mayHave  bool
+		answers  []string
+		wantSeen []string
+		wantID   string
+		want     string // kind and status of the error
 	}{
-		{"first time", false, []string{"200 " + oneAccount}, []string{"POST"}, "la1", 0},
-		{"arrived before", true, []string{listed}, []string{"GET"}, "la1", 0},
-		{"never arrived", true, []string{empty, "200 " + oneAccount}, []string{"GET", "POST"}, "la1", 0},
-		{"unknown user", true, []string{`404 {"code":"NOT_FOUND"}`}, []string{"GET", "POST"}, "", 404},
-		{"list fails: no add", true, []string{down}, []string{"GET", "GET", "GET"}, "", 503},
-		{"conflict with itself", false, []string{conflict, listed}, []string{"POST", "GET"}, "la1", 0},
-		{"conflict with another", false, []string{conflict, empty}, []string{"POST", "GET"}, "", 409},
-		{"conflict, then down", false, []string{conflict, down}, []string{"POST", "GET", "GET", "GET"}, "", 503},
+		{"first time", false, []string{"200 " + oneAccount}, []string{"POST"}, "la1", "ok 0"},
+		{"arrived before", true, []string{listed}, []string{"GET"}, "la1", "ok 0"},
+		{"never arrived", true, []string{empty, "200 " + oneAccount}, []string{"GET", "POST"}, "la1", "ok 0"},
+		{"unknown user", true, []string{`404 {"code":"NOT_FOUND"}`}, []string{"GET", "POST"}, "", "refused 404"},
+		{"list fails: no add", true, []string{down}, []string{"GET", "GET", "GET"}, "", "unavailable 503"},
+		{"conflict with itself", false, []string{conflict, listed}, []string{"POST", "GET"}, "la1", "ok 0"},
+		{"conflict with another", false, []string{conflict, empty}, []string{"POST", "GET"}, "", "refused 409"},
+		{"conflict with an add under way", true, []string{empty, conflict, empty}, []string{"GET", "POST", "GET"}, "", "unavailable 409"},
+		{"conflict with an add just done", true, []string{empty, conflict, listed}, []string{"GET", "POST", "GET"}, "la1", "ok 0"},
+		{"conflict, then down", false, []string{conflict, down}, []string{"POST", "GET", "GET", "GET"}, "", "unavailable 503"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := &stub{answers: tt.answers}
 			got, err := newClient(t, s.ServeHTTP).AddOrFind(t.Context(), "u1", ada, "k", tt.mayHave)
-			if got.ID != tt.wantID || statusOf(err) != tt.wantStatus || (err == nil) != (tt.wantStatus == 0) {
-				t.Errorf("got %q, %v; want %q, status %d", got.ID, err, tt.wantID, tt.wantStatus)
+			if outcome := fmt.Sprint(kind(err), " ", statusOf(err)); got.ID != tt.wantID || outcome != tt.want {
+				t.Errorf("got %q, %s; want %q, %s", got.ID, outcome, tt.wantID, tt.want)
 			}
 			if diff := cmp.Diff(tt.wantSeen, s.seen); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
