@@ -10,23 +10,14 @@ import (
 	"sync"
 	"testing"
 
-	"linkgate/database"
 	"linkgate/demo"
 	"linkgate/linkedaccount"
-	"linkgate/secret"
 )
 
 // audit reads the audit trail's names out of Linkgate's database.
 func (w *world) audit(t *testing.T) []string {
 	t.Helper()
-	db, err := database.Open(t.Context(), database.Options{
-		URL: secret.New(w.Linkgate.env["DATABASE_URL"]), DataDir: w.Linkgate.env["DATA_DIR"],
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	events, err := (&linkedaccount.Store{DB: db}).Events(t.Context(), 1000)
+	events, err := (&linkedaccount.Store{DB: w.open(t)}).Events(t.Context(), 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +66,7 @@ func (w *world) atCallback(t *testing.T, authID string) (*demo.Browser, *url.URL
 }
 
 func TestHundredParallelCallbacks(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b, callback := w.atCallback(t, demo.NotesOIDC)
 	jar := b.Cookies(callback)
@@ -141,6 +133,7 @@ func getWith(t *testing.T, cookies []*http.Cookie, address string) string {
 }
 
 func TestSecondBrowserWithTheTicket(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	address, err := w.Host.Connect(t.Context(), "ada", demo.NotesOIDC)
 	if err != nil {
@@ -158,6 +151,7 @@ func TestSecondBrowserWithTheTicket(t *testing.T) {
 }
 
 func TestSecondBrowserWithTheCallback(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first, callback := w.atCallback(t, demo.NotesOIDC)
 	page, err := demo.NewBrowser().Get(t.Context(), callback.String())
@@ -176,6 +170,7 @@ func TestSecondBrowserWithTheCallback(t *testing.T) {
 }
 
 func TestCallbackAtAnotherConnection(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b, callback := w.atCallback(t, demo.NotesOIDC)
 	elsewhere := *callback
@@ -191,6 +186,7 @@ func TestCallbackAtAnotherConnection(t *testing.T) {
 }
 
 func TestForeignState(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b, callback := w.atCallback(t, demo.NotesOIDC)
 	query := callback.Query()
@@ -208,6 +204,7 @@ func TestForeignState(t *testing.T) {
 // TestForeignCode injects the code of another session (RFC 9700 §4.5): PKCE stops it at the
 // service, and nothing is linked.
 func TestForeignCode(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	_, theirs := w.atCallback(t, demo.NotesOIDC)
 	mine, callback := w.atCallback(t, demo.NotesOIDC)
@@ -224,6 +221,7 @@ func TestForeignCode(t *testing.T) {
 }
 
 func TestIssuerOfTheCallback(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		tamper func(url.Values)
@@ -235,6 +233,7 @@ func TestIssuerOfTheCallback(t *testing.T) {
 		{"twice", func(q url.Values) { q.Add("iss", "https://evil.example") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.Service.TamperRedirect(c.tamper)
 			page := w.connect(t, "ada", demo.NotesOIDC, "ada")
@@ -253,11 +252,13 @@ func TestIssuerOfTheCallback(t *testing.T) {
 }
 
 func TestIDTokenThatDoesNotVerify(t *testing.T) {
+	t.Parallel()
 	for name, tamper := range map[string]func(*demo.IDToken){
 		"nonce": demo.WrongNonce, "issuer": demo.WrongIssuer, "audience": demo.WrongAudience,
 		"expired": demo.Expired, "alg none": demo.AlgNone, "foreign key": demo.ForeignKey,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.Service.TamperIDToken(tamper)
 			wantState(t, w.connect(t, "ada", demo.NotesOIDC, "ada"), "failed")
@@ -267,6 +268,7 @@ func TestIDTokenThatDoesNotVerify(t *testing.T) {
 }
 
 func TestUserSaysNo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	address, err := w.Host.Connect(t.Context(), "ada", demo.NotesOIDC)
 	if err != nil {

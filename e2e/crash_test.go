@@ -10,7 +10,6 @@ import (
 
 	"linkgate/database"
 	"linkgate/demo"
-	"linkgate/secret"
 	"linkgate/testservers"
 )
 
@@ -132,13 +131,7 @@ func (c *crasher) unlink(t *testing.T, user string) {
 // settle waits until Linkgate owes nobody anything, and compares the two sides.
 func (c *crasher) settle(t *testing.T) {
 	t.Helper()
-	db, err := database.Open(t.Context(), database.Options{
-		URL: secret.New(c.Linkgate.env["DATABASE_URL"]), DataDir: c.Linkgate.env["DATA_DIR"],
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db := c.open(t)
 	eventually(t, "nothing is owed to anybody", func() bool {
 		var n int
 		if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM outbox").Scan(&n); err != nil {

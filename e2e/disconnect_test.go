@@ -8,9 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"linkgate/database"
 	"linkgate/demo"
-	"linkgate/secret"
 )
 
 // activeTokens counts what the service still accepts of one of its users.
@@ -21,13 +19,7 @@ func (w *world) activeTokens(username string) int {
 // count asks Linkgate's database for a number.
 func (w *world) count(t *testing.T, query string) int {
 	t.Helper()
-	db, err := database.Open(t.Context(), database.Options{
-		URL: secret.New(w.Linkgate.env["DATABASE_URL"]), DataDir: w.Linkgate.env["DATA_DIR"],
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db := w.open(t)
 	var n int
 	if err := db.QueryRowContext(t.Context(), query).Scan(&n); err != nil {
 		t.Fatal(err)
@@ -50,6 +42,7 @@ func status(err error) int {
 }
 
 func TestDisconnect(t *testing.T) {
+	t.Parallel()
 	for _, authID := range []string{demo.NotesOIDC, demo.NotesOAuth2} {
 		t.Run(authID, func(t *testing.T) {
 			t.Parallel()
@@ -77,6 +70,7 @@ func TestDisconnect(t *testing.T) {
 }
 
 func TestDisconnectByAnotherUser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	account := w.linked(t, "ada", demo.NotesOIDC, "ada")
 	if got := status(w.Host.Disconnect(t.Context(), "grace", account.ID)); got != 404 {
@@ -91,6 +85,7 @@ func TestDisconnectByAnotherUser(t *testing.T) {
 }
 
 func TestDisconnectInParallel(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	alone := w.linked(t, "ada", demo.NotesOIDC, "ada")
 	if err := w.Host.Disconnect(t.Context(), "ada", alone.ID); err != nil {
@@ -123,6 +118,7 @@ func TestDisconnectInParallel(t *testing.T) {
 
 // TestRevocationIsDown: disconnected at once at the host, revoked when the service returns.
 func TestRevocationIsDown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	account := w.linked(t, "ada", demo.NotesOIDC, "ada")
 	w.Service.Play(demo.Script{Fault: demo.Only(demo.OpRevoke, -1, demo.Fault{Status: 503, Header: http.Header{"Retry-After": {"1"}}})})
@@ -143,6 +139,7 @@ func TestRevocationIsDown(t *testing.T) {
 
 // TestHostIsDownAtDisconnect: the user is told, and the disconnect completes by itself.
 func TestHostIsDownAtDisconnect(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	account := w.linked(t, "ada", demo.NotesOIDC, "ada")
 	w.Host.Play(demo.Script{Fault: demo.Only(demo.OpDelete, -1, demo.Fault{Status: 500})})
@@ -157,6 +154,7 @@ func TestHostIsDownAtDisconnect(t *testing.T) {
 // TestDisconnectFromBeforeLinkgate: an account that Linkgate has never seen is deleted at the
 // host, for its user only.
 func TestDisconnectFromBeforeLinkgate(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	old := w.Host.Put(demo.Account{UserID: "ada", AuthID: demo.NotesOIDC, ExternalAccountID: "old"})
 	if got := status(w.Host.Disconnect(t.Context(), "grace", old.ID)); got != 404 {
@@ -171,6 +169,7 @@ func TestDisconnectFromBeforeLinkgate(t *testing.T) {
 }
 
 func TestLinkingTheSameIdentityAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first := w.linked(t, "ada", demo.NotesOIDC, "ada")
 	wantState(t, w.connect(t, "ada", demo.NotesOIDC, "ada"), "linked")
@@ -187,6 +186,7 @@ func TestLinkingTheSameIdentityAgain(t *testing.T) {
 }
 
 func TestTwoIdentitiesAreTwoAccounts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first := w.linked(t, "ada", demo.NotesOIDC, "ada")
 	second := w.linked(t, "ada", demo.NotesOIDC, "linus")
@@ -196,6 +196,7 @@ func TestTwoIdentitiesAreTwoAccounts(t *testing.T) {
 }
 
 func TestFinish(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, with("HOST_FINISH", "true"))
 	for _, c := range []struct {
 		name     string
@@ -246,6 +247,7 @@ func finishToken(t *testing.T, page demo.Page) string {
 }
 
 func TestFinishWithoutToken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	answer, err := w.Host.Proxy(t.Context(), "ada", "POST", "/auth/notes/finish", http.NoBody)
 	if err != nil {

@@ -21,6 +21,7 @@ func (w *world) proxied(userID string) http.Header {
 }
 
 func TestAuthAnswersTheContract(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	answer, e := request(t, t.Context(), "POST", w.Linkgate.URL("/auth/notes"), w.proxied("ada"), nil)
 	if answer.StatusCode != 200 || e.Code != "OK" || e.Message != "OK" {
@@ -36,6 +37,7 @@ func TestAuthAnswersTheContract(t *testing.T) {
 }
 
 func TestAuthRefuses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	secret := w.Host.ProxySecret().Reveal()
 	const secretName, userName = "Blink-Auth-Proxysecret", "Blink-Auth-Userid"
@@ -74,6 +76,7 @@ func TestAuthRefuses(t *testing.T) {
 
 // TestConnectionHeaderCannotDropTheUser: a hop-by-hop trick must not turn a user into nobody.
 func TestConnectionHeaderCannotDropTheUser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	header := w.proxied("ada")
 	header.Set("Connection", "blink-auth-userid, blink-auth-proxysecret")
@@ -84,6 +87,7 @@ func TestConnectionHeaderCannotDropTheUser(t *testing.T) {
 }
 
 func TestForwardedHeadersInfluenceNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	header := w.proxied("ada")
 	for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Original-Host", "X-Forwarded-Prefix"} {
@@ -96,6 +100,7 @@ func TestForwardedHeadersInfluenceNothing(t *testing.T) {
 }
 
 func TestRedisDown(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		end  func(*testservers.RedisServer)

@@ -40,6 +40,7 @@ func signIn(t *testing.T, window context.Context, button string) {
 // TestJourney is the main job in a real browser: Connect, sign in, consent, connected; the host
 // lists the account; Disconnect; gone at the host, and the tokens are inactive at the service.
 func TestJourney(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	page := chromium(t)
 	do(t, page, chromedp.Navigate(w.Linkgate.env["HOST_ORIGIN"]), chromedp.WaitVisible(chromedp.CSS(notesConnect)))
@@ -66,6 +67,7 @@ func TestJourney(t *testing.T) {
 
 // TestPages looks at every page that a user can meet.
 func TestPages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := chromium(t)
 	start := func() string {
@@ -95,7 +97,8 @@ func TestPages(t *testing.T) {
 		t.Errorf("the address bar says %s, want the result without code and state", at)
 	}
 
-	do(t, window, chromedp.Click(chromedp.ID("retry")), chromedp.WaitVisible(chromedp.CSS(`button[value="allow"]`)))
+	do(t, window, chromedp.Click(chromedp.ID("retry")), chromedp.WaitVisible(chromedp.ID("continue")),
+		chromedp.Click(chromedp.ID("continue")), chromedp.WaitVisible(chromedp.CSS(`button[value="allow"]`)))
 	w.Host.Play(demo.Script{Fault: demo.Only(demo.OpAdd, -1, demo.Fault{Status: 500})})
 	do(t, window, chromedp.Click(chromedp.CSS(`button[value="allow"]`)))
 	state("pending")
@@ -124,6 +127,7 @@ func TestPages(t *testing.T) {
 // TestJourneyWithTheHostsRelay is the journey with HOST_FINISH, in which the host's page relays
 // the end.
 func TestJourneyWithTheHostsRelay(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, with("HOST_FINISH", "true"))
 	page := chromium(t)
 	do(t, page, chromedp.Navigate(w.Linkgate.env["HOST_ORIGIN"]), chromedp.WaitVisible(chromedp.CSS(notesConnect)))
@@ -137,6 +141,7 @@ func TestJourneyWithTheHostsRelay(t *testing.T) {
 
 // TestDemo runs `linkgate demo` as a newcomer does and does the journey at the address it prints.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, "demo", "--addr", "127.0.0.1:0")

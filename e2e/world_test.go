@@ -21,7 +21,9 @@ import (
 	"testing"
 	"time"
 
+	"linkgate/database"
 	"linkgate/demo"
+	"linkgate/secret"
 )
 
 // binary is the path of Linkgate, built once with the race detector.
@@ -50,6 +52,9 @@ type world struct {
 	Linkgate *process
 	Clients  []demo.Client
 	Issuer   string
+
+	browser  *demo.Browser // of the latest connect
+	database string        // DATABASE_URL for the test's own eyes, if it is not Linkgate's
 }
 
 // serviceUsers have accounts at the service.
@@ -171,7 +176,7 @@ func (p *process) Start() {
 	p.t.Helper()
 	p.cmd = exec.Command(binary, "serve")
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
+	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "GORACE=atexit_sleep_ms=0"}
 	for name, value := range p.env {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)
 	}
@@ -250,11 +255,37 @@ func (w *world) connect(t *testing.T, userID, authID, username string) demo.Page
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := demo.NewBrowser().SignIn(t.Context(), address, username)
+	w.browser = demo.NewBrowser()
+	page, err := w.browser.SignIn(t.Context(), address, username)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return page
+}
+
+// again loads a page again, as its refresh does.
+func (w *world) again(t *testing.T, page demo.Page) demo.Page {
+	t.Helper()
+	page, err := w.browser.Get(t.Context(), page.URL.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
+// open opens Linkgate's database for the test's own eyes.
+func (w *world) open(t *testing.T) *database.DB {
+	t.Helper()
+	url := w.database
+	if url == "" {
+		url = w.Linkgate.env["DATABASE_URL"]
+	}
+	db, err := database.Open(t.Context(), database.Options{URL: secret.New(url), DataDir: w.Linkgate.env["DATA_DIR"]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
 }
 
 // linked does a Connect that must succeed and returns the host's record.
@@ -270,10 +301,15 @@ func (w *world) linked(t *testing.T, userID, authID, username string) demo.Accou
 	return accounts[len(accounts)-1]
 }
 
+// contains tells whether a page shows a state.
+func contains(page demo.Page, state string) bool {
+	return strings.Contains(page.Body, fmt.Sprintf("data-state=%q", state))
+}
+
 // wantState checks which result a page tells.
 func wantState(t *testing.T, page demo.Page, state string) {
 	t.Helper()
-	if !strings.Contains(page.Body, fmt.Sprintf("data-state=%q", state)) {
+	if !contains(page, state) {
 		_, text, _ := strings.Cut(page.Body, "</head>")
 		t.Fatalf("page at %s (status %d) does not show state %q:\n%s", page.URL.Path, page.Status, state, text)
 	}
