@@ -63,6 +63,8 @@ func TestCheckSomethingDoesNotAnswer(t *testing.T) {
 		{"host forbids", "HOST_API_URL", serve(t, forbid), "host", "refused with status 403", "HOST_API_KEY"},
 		{"host down", "HOST_API_URL", "http://" + closed, "host", "unavailable", "HOST_API_URL"},
 		{"host is something else", "HOST_API_URL", serve(t, http.NotFound), "host", "unavailable", "HOST_API_URL"},
+		{"host is a website", "HOST_API_URL", serve(t, website), "host", "status 200 with an answer that makes no sense", "Check HOST_API_URL"},
+		{"host sends elsewhere", "HOST_API_URL", serve(t, http.RedirectHandler("/login?hunter2", 302).ServeHTTP), "host", "status 302", "Check HOST_API_URL"},
 		{"issuer down", "ISSUER", "http://" + closed, "issuer", "connection refused", "addresses"},
 		{"issuer is another", "ISSUER", newIssuer(t, "/other"), "issuer", "could not be verified", "letter for letter"},
 		{"service down", "SERVICE", "http://" + closed, "service", "refused", "addresses"},
@@ -94,6 +96,23 @@ func TestCheckSomethingDoesNotAnswer(t *testing.T) {
 				t.Errorf("got %+v, want a failure with %q and the remedy %q", a, tt.text, tt.remedy)
 			}
 		})
+	}
+}
+
+// A host that hangs is given up on, with what to do; what answers is told all the same.
+func TestCheckHostHangs(t *testing.T) {
+	configure(t, map[string]string{"HOST_API_URL": serve(t, hang)})
+	r, code, printed := checkJSON(t, "--timeout", "2s")
+	if code != exitUnanswered {
+		t.Errorf("exit code %d, want %d", code, exitUnanswered)
+	}
+	for i, a := range r.Answers {
+		switch {
+		case i > 0 && !a.OK:
+			t.Errorf("%s: %s", a.Name, printed)
+		case i == 0 && (a.OK || !strings.HasSuffix(a.Text, "timeout") || !strings.Contains(a.Remedy, "Check HOST_API_URL")):
+			t.Errorf("host: got %+v, want a time-out and its remedy", a)
+		}
 	}
 }
 

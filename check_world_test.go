@@ -37,6 +37,12 @@ func forbid(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprint(w, `{"code":"FORBIDDEN","message":"","data":null}`)
 }
 
+// website answers as something does that is not a host's API.
+func website(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Welcome, hunter2!</html>") }
+
+// hang answers nothing until the caller has given up.
+func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
 // newIssuer publishes a discovery document that names as issuer its own address and suffix.
 func newIssuer(t *testing.T, suffix string) string {
 	return serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -115,10 +121,10 @@ func configure(t *testing.T, env map[string]string) {
 }
 
 // checkJSON runs `linkgate check --json` and returns its report, its exit code and all it printed.
-func checkJSON(t *testing.T) (r report, code int, printed string) {
+func checkJSON(t *testing.T, flags ...string) (r report, code int, printed string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = run(t.Context(), []string{"check", "--json"}, strings.NewReader(""), &stdout, &stderr)
+	code = run(t.Context(), append([]string{"check", "--json"}, flags...), strings.NewReader(""), &stdout, &stderr)
 	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
 		t.Fatalf("reading %s%s: %v", stdout.String(), stderr.String(), err)
 	}
