@@ -119,12 +119,12 @@ func Time(millis int64) time.Time {
 	return time.UnixMilli(millis).UTC()
 }
 
-// Clip makes a text from elsewhere fit to be stored: at most max bytes, valid UTF-8 and no NUL,
+// Clip makes a text from elsewhere fit to be stored: at most that many bytes, valid UTF-8 and no NUL,
 // which Postgres refuses and SQLite takes. For what people read, not for what is compared.
-func Clip(s string, max int) string {
+func Clip(s string, most int) string {
 	s = strings.ReplaceAll(s, "\x00", "")
-	if len(s) > max {
-		s = s[:max]
+	if len(s) > most {
+		s = s[:most]
 	}
 	return strings.ToValidUTF8(s, "")
 }

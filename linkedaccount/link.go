@@ -154,25 +154,33 @@ func (s *Store) HostAdded(ctx context.Context, id, hostID string, version int64)
 			return err
 		}
 		r.HostID = hostID
-		switch {
-		case isLinked:
+		if isLinked {
 			r.Status = Linked
-		case !r.live() && !r.hostDeletedAt.IsZero():
-			r.hostDeletedAt = time.Time{}
-			if r.Status == Unlinked {
-				r.Status = Unlinking
-			}
-			if _, err := outbox.Add(ctx, tx, outbox.Message{Kind: HostDelete, AccountID: r.ID}); err != nil {
-				return err
-			}
 		}
-		_, err := s.update(ctx, tx, r)
+		r, err := deleteIfLate(ctx, tx, r)
+		if err != nil {
+			return err
+		}
+		_, err = s.update(ctx, tx, r)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("recording the host's id: %w", err)
 	}
 	return nil
+}
+
+// deleteIfLate has the host delete a record that it made after the deletion was over.
+func deleteIfLate(ctx context.Context, tx *sql.Tx, r record) (record, error) {
+	if r.live() || r.hostDeletedAt.IsZero() {
+		return r, nil
+	}
+	r.hostDeletedAt = time.Time{}
+	if r.Status == Unlinked {
+		r.Status = Unlinking
+	}
+	_, err := outbox.Add(ctx, tx, outbox.Message{Kind: HostDelete, AccountID: r.ID})
+	return r, err
 }
 
 func (s *Store) takeOver(ctx context.Context, tx *sql.Tx, by record, hostID string) error {

@@ -19,24 +19,34 @@ func (s *Store) Reseal(ctx context.Context) (count int, err error) {
 		if err != nil {
 			return count, errors.Join(append(failed, err)...)
 		}
-		for _, r := range batch {
-			after = r.ID
-			if !s.Keyring.Stale(r.sealed) {
-				continue
-			}
-			n, err := s.reseal(ctx, r)
-			count += n
-			if err != nil {
-				failed = append(failed, err)
-			}
-			if ctx.Err() != nil {
-				return count, errors.Join(failed...)
-			}
+		n, err := s.resealStale(ctx, batch)
+		count += n
+		if err != nil {
+			failed = append(failed, err)
 		}
-		if len(batch) < resealBatch {
+		if len(batch) < resealBatch || ctx.Err() != nil {
 			return count, errors.Join(failed...)
 		}
+		after = batch[len(batch)-1].ID
 	}
+}
+
+func (s *Store) resealStale(ctx context.Context, batch []record) (count int, err error) {
+	var failed []error
+	for _, r := range batch {
+		if ctx.Err() != nil {
+			break
+		}
+		if !s.Keyring.Stale(r.sealed) {
+			continue
+		}
+		n, err := s.reseal(ctx, r)
+		count += n
+		if err != nil {
+			failed = append(failed, err)
+		}
+	}
+	return count, errors.Join(failed...)
 }
 
 // reseal leaves the version alone, since nothing has changed for anybody, but writes only over

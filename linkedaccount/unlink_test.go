@@ -156,8 +156,8 @@ func TestHostRefused(t *testing.T) {
 // The host refuses an update of a record that it has: the record goes as well.
 func TestHostRefusedAfterLinked(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
-		a := linked(t, s, "octocat")
-		a, _ = link(t, s, grant("octocat", "2"))
+		linked(t, s, "octocat")
+		a, _ := link(t, s, grant("octocat", "2"))
 		revokeID, err := s.HostRefused(t.Context(), a.ID, a.Version)
 		check(t, err)
 		got := promised(t, s, a.ID)

@@ -1,13 +1,16 @@
 // Package outbox keeps durable promises to call somebody: a message is written in the same
 // transaction as the change it belongs to, leased by one replica at a time, tried until it is
-// done, backed off when it fails, and kept as a dead letter when it can never succeed.
+// done, backed off when it fails, and kept as a dead letter when it can never succeed or has failed
+// for a week. Dead letters are what an operator must look at: they are logged, counted for
+// Prometheus, listed, and retried by hand.
 //
 // A lease outlasts the deadline of the handler that runs under it, and every lease has an owner
 // of its own, so that a process which comes late with its result changes nothing. A message that
 // is dropped while it is leased stays until the lease is over, and until then the account's other
 // messages wait: what replaces it never runs beside it.
 //
-// The file store.go has the SQL, run.go the work, outcome.go what a handler's error means.
+// The file store.go has the SQL of the work, run.go the work, outcome.go what a handler's error
+// means; letters.go and metrics.go are for operators.
 package outbox
 
 import (
@@ -22,6 +25,10 @@ import (
 
 	"linkgate/database"
 )
+
+// GiveUpAfter is how long a message may fail before it becomes a dead letter: long enough for a
+// service or a host to come back after a holiday, and for somebody to have seen the warnings.
+const GiveUpAfter = 7 * 24 * time.Hour
 
 // Grace is how long a new message is left to the process that committed it.
 const Grace = 6 * time.Second
@@ -41,12 +48,15 @@ type Message struct {
 	Attempts  int    // how often it has been leased, this time included; 1 on the first try
 	DueAt     time.Time
 	CreatedAt time.Time
-	LastError string    // of the latest failure; never holds a secret
-	DeadAt    time.Time // zero: alive
+	// FailingSince is when it failed first, or first since Retry; zero: it has not.
+	FailingSince time.Time
+	LastError    string    // of the latest failure; never holds a secret
+	DeadAt       time.Time // zero: alive
 }
 
 // Handler does what a message promises. nil: done, the message is removed. An error from Later
-// sets the next attempt; one from Dead makes a dead letter; any other error is backed off.
+// sets the next attempt; one from Dead makes a dead letter; any other error is backed off, until
+// GiveUpAfter has passed since the first.
 // It must be safe to run again after it succeeded: a crash may come before the removal. Its
 // context ends after HandlerTimeout, and it must then return: another process may take over.
 type Handler func(ctx context.Context, m Message) error

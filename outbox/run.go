@@ -139,24 +139,23 @@ func (b *Box) attempt(ctx context.Context, l lease) error {
 	outcome := b.handle(ctx, l.message)
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	next, err := b.finish(ctx, l, outcome)
-	log := b.Log.With("message", l.message.ID, "kind", l.message.Kind,
-		"account", l.message.AccountID, "attempt", l.message.Attempts)
-	logOutcome(log, outcome, next)
+	m, err := b.finish(ctx, l, outcome)
+	log := b.Log.With("message", m.ID, "kind", m.Kind, "account", m.AccountID, "attempt", m.Attempts)
+	logOutcome(log, outcome, m)
 	if err != nil {
 		log.Warn("the outcome was not saved: the message will be tried again", "error", err)
 	}
 	return outcome
 }
 
-func logOutcome(log *slog.Logger, outcome error, next time.Time) {
+func logOutcome(log *slog.Logger, outcome error, m Message) {
 	switch {
 	case outcome == nil:
 		log.Debug("message done")
-	case isDead(outcome):
-		log.Error("message given up: a dead letter", "error", outcome)
+	case !m.DeadAt.IsZero():
+		log.Error("message given up: a dead letter, see `linkgate outbox`", "error", outcome, "failing_since", m.FailingSince)
 	default:
-		log.Warn("message failed", "error", outcome, "next", next)
+		log.Warn("message failed", "error", outcome, "next", m.DueAt)
 	}
 }
 

@@ -23,14 +23,15 @@ type lease struct {
 	owner   string // of this lease alone
 }
 
-const columns = "id, kind, account_id, payload, attempts, due_at, created_at, last_error, dead_at"
+const columns = "id, kind, account_id, payload, attempts, due_at, created_at, failing_since, last_error, dead_at"
 
 type row interface{ Scan(dest ...any) error }
 
 func scanMessage(r row) (m Message, err error) {
-	var due, created, dead int64
-	err = r.Scan(&m.ID, &m.Kind, &m.AccountID, &m.Payload, &m.Attempts, &due, &created, &m.LastError, &dead)
-	m.DueAt, m.CreatedAt, m.DeadAt = database.Time(due), database.Time(created), database.Time(dead)
+	var due, created, failing, dead int64
+	err = r.Scan(&m.ID, &m.Kind, &m.AccountID, &m.Payload, &m.Attempts, &due, &created, &failing, &m.LastError, &dead)
+	m.DueAt, m.CreatedAt = database.Time(due), database.Time(created)
+	m.FailingSince, m.DeadAt = database.Time(failing), database.Time(dead)
 	return m, err
 }
 
@@ -116,75 +117,52 @@ func (b *Box) sweep(ctx context.Context, id string) error {
 // errLeaseLost: the attempt took longer than its lease, and the message is somebody else's now.
 var errLeaseLost = errors.New("the lease was over before the outcome was saved")
 
-// finish gives the lease back with the outcome of the attempt.
-func (b *Box) finish(ctx context.Context, l lease, outcome error) (next time.Time, err error) {
-	now := b.now()
-	next = now.Add(delay(outcome, l.message.Attempts))
-	var deadAt time.Time
-	if isDead(outcome) {
-		next, deadAt = now, now
+// failed is what is to be saved of a message after outcome, its latest failure.
+func failed(m Message, outcome error, now time.Time) Message {
+	if m.FailingSince.IsZero() {
+		m.FailingSince = now
+	}
+	m.DueAt = now.Add(delay(outcome, m.Attempts))
+	m.LastError = database.Clip(outcome.Error(), maxLastError)
+	if isDead(outcome) || now.Sub(m.FailingSince) >= GiveUpAfter {
+		m.DueAt, m.DeadAt = now, now
+	}
+	return m
+}
+
+// finish gives the lease back with the outcome of the attempt, and returns the message as saved.
+func (b *Box) finish(ctx context.Context, l lease, outcome error) (m Message, err error) {
+	m = l.message
+	if outcome != nil {
+		m = failed(m, outcome, b.now())
 	}
 	err = b.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if outcome == nil {
-			return mustAffect(tx.ExecContext(ctx, "DELETE FROM outbox WHERE id = $1 AND lease_owner = $2", l.message.ID, l.owner))
+			return mustAffect(tx.ExecContext(ctx, "DELETE FROM outbox WHERE id = $1 AND lease_owner = $2", m.ID, l.owner))
 		}
 		err := mustAffect(tx.ExecContext(ctx, `UPDATE outbox
-			SET lease_owner = '', lease_until = 0, due_at = $3, dead_at = $4, last_error = $5
-			WHERE id = $1 AND lease_owner = $2`,
-			l.message.ID, l.owner, database.Millis(next), database.Millis(deadAt), database.Clip(outcome.Error(), maxLastError)))
+			SET lease_owner = '', lease_until = 0, due_at = $3, dead_at = $4, last_error = $5, failing_since = $6
+			WHERE id = $1 AND lease_owner = $2`, m.ID, l.owner, database.Millis(m.DueAt), database.Millis(m.DeadAt),
+			m.LastError, database.Millis(m.FailingSince)))
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "DELETE FROM outbox WHERE id = $1 AND dropped_at <> 0", l.message.ID)
+		_, err = tx.ExecContext(ctx, "DELETE FROM outbox WHERE id = $1 AND dropped_at <> 0", m.ID)
 		return err
 	})
-	return next, err
+	return m, err
 }
 
 func mustAffect(r sql.Result, err error) error {
-	if err != nil {
-		return err
-	}
-	if n, err := r.RowsAffected(); err != nil || n > 0 {
+	if n, err := affected(r, err); err != nil || n > 0 {
 		return err
 	}
 	return errLeaseLost
 }
 
-// DeadLetters lists the messages that were given up, oldest first.
-func (b *Box) DeadLetters(ctx context.Context) (letters []Message, err error) {
-	ctx, cancel := database.ForRead(ctx)
-	defer cancel()
-	rows, err := b.DB.QueryContext(ctx, "SELECT "+columns+" FROM outbox WHERE dead_at <> 0 ORDER BY dead_at, id")
+func affected(r sql.Result, err error) (int64, error) {
 	if err != nil {
-		return nil, fmt.Errorf("looking for dead letters: %w", err)
+		return 0, err
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		m, err := scanMessage(rows)
-		if err != nil {
-			return nil, fmt.Errorf("reading dead letters: %w", err)
-		}
-		letters = append(letters, m)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading dead letters: %w", err)
-	}
-	return letters, nil
-}
-
-// Revive makes a dead letter due now, with its attempts counted from the start; ErrGone when
-// there is no such dead letter.
-func (b *Box) Revive(ctx context.Context, id string) error {
-	err := b.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		return mustAffect(tx.ExecContext(ctx, `UPDATE outbox SET dead_at = 0, attempts = 0, due_at = $2
-			WHERE id = $1 AND dead_at <> 0`, id, database.Millis(b.now())))
-	})
-	switch {
-	case errors.Is(err, errLeaseLost):
-		return ErrGone
-	case err != nil:
-		return fmt.Errorf("reviving a message: %w", err)
-	}
-	return nil
+	return r.RowsAffected()
 }

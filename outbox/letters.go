@@ -1,0 +1,110 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"linkgate/database"
+)
+
+// Owed lists every message that is still to be done, dead letters included, oldest first.
+func (b *Box) Owed(ctx context.Context) ([]Message, error) {
+	return b.list(ctx, "dropped_at = 0 ORDER BY created_at, id")
+}
+
+// DeadLetters lists the messages that were given up, the one that was first to be first.
+func (b *Box) DeadLetters(ctx context.Context) ([]Message, error) {
+	return b.list(ctx, "dropped_at = 0 AND dead_at <> 0 ORDER BY dead_at, id")
+}
+
+func (b *Box) list(ctx context.Context, where string) (messages []Message, err error) {
+	ctx, cancel := database.ForRead(ctx)
+	defer cancel()
+	rows, err := b.DB.QueryContext(ctx, "SELECT "+columns+" FROM outbox WHERE "+where)
+	if err != nil {
+		return nil, fmt.Errorf("listing messages: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		m, err := scanMessage(rows)
+		if err != nil {
+			return nil, fmt.Errorf("listing messages: %w", err)
+		}
+		messages = append(messages, m)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("listing messages: %w", err)
+	}
+	return messages, nil
+}
+
+// revival makes a message due now ($1), alive, and with all of GiveUpAfter before it. The
+// attempts stay: handlers go by them to know whether an earlier one may have arrived.
+const revival = "UPDATE outbox SET dead_at = 0, failing_since = 0, due_at = $1 WHERE dropped_at = 0 AND lease_until <= $1 AND "
+
+// Retry makes a message due now, a dead letter too. ErrGone, or ErrLeased when somebody is at it.
+func (b *Box) Retry(ctx context.Context, id string) error {
+	err := b.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		n, err := affected(tx.ExecContext(ctx, revival+"id = $2", database.Millis(b.now()), id))
+		if err == nil && n == 0 {
+			return notLeased(ctx, tx, id)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("retrying %s: %w", id, err)
+	}
+	return nil
+}
+
+// RetryDead makes all dead letters due now, and returns how many they are.
+func (b *Box) RetryDead(ctx context.Context) (count int64, err error) {
+	err = b.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		count, err = affected(tx.ExecContext(ctx, revival+"dead_at <> 0", database.Millis(b.now())))
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("retrying dead letters: %w", err)
+	}
+	return count, nil
+}
+
+// Stats is how much is owed.
+type Stats struct {
+	Pending       map[string]int64 // by kind; without dead letters
+	Dead          map[string]int64 // by kind
+	OldestPending time.Duration    // age; zero: nothing is pending
+}
+
+// Stats counts what is owed.
+func (b *Box) Stats(ctx context.Context) (s Stats, err error) {
+	ctx, cancel := database.ForRead(ctx)
+	defer cancel()
+	rows, err := b.DB.QueryContext(ctx, `SELECT kind, dead_at <> 0, count(*), min(created_at) FROM outbox
+		WHERE dropped_at = 0 GROUP BY kind, dead_at <> 0`)
+	if err != nil {
+		return Stats{}, fmt.Errorf("counting messages: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	s = Stats{Pending: make(map[string]int64), Dead: make(map[string]int64)}
+	for rows.Next() {
+		var kind string
+		var dead bool
+		var n, oldest int64
+		if err := rows.Scan(&kind, &dead, &n, &oldest); err != nil {
+			return Stats{}, fmt.Errorf("counting messages: %w", err)
+		}
+		if dead {
+			s.Dead[kind] = n
+			continue
+		}
+		s.Pending[kind] = n
+		s.OldestPending = max(s.OldestPending, b.now().Sub(database.Time(oldest)))
+	}
+	if err := rows.Err(); err != nil {
+		return Stats{}, fmt.Errorf("counting messages: %w", err)
+	}
+	return s, nil
+}
