@@ -93,7 +93,7 @@ func newApp(ctx context.Context, c config.Config, log *slog.Logger) (_ *app, err
 			{Name: "redis", Run: service.Sessions.Ping},
 		},
 	}
-	return a, a.listen()
+	return a, a.listen(ctx)
 }
 
 // openKeyring takes the configured keyset, or the one in DATA_DIR, made at the first start.
@@ -170,20 +170,20 @@ func newMetrics() *prometheus.Registry {
 	return r
 }
 
-func (a *app) listen() error {
+func (a *app) listen(ctx context.Context) error {
 	public, err := a.server.Public()
 	if err != nil {
 		return err
 	}
-	if a.public, err = listenAt("ADDR", a.config.Addr, public, a.log); err != nil {
+	if a.public, err = listenAt(ctx, "ADDR", a.config.Addr, public, a.log); err != nil {
 		return err
 	}
-	a.operator, err = listenAt("OPERATOR_ADDR", a.config.OperatorAddr, a.server.Operator(), a.log)
+	a.operator, err = listenAt(ctx, "OPERATOR_ADDR", a.config.OperatorAddr, a.server.Operator(), a.log)
 	return err
 }
 
-func listenAt(variable, addr string, h http.Handler, log *slog.Logger) (listening, error) {
-	l, err := net.Listen("tcp", addr)
+func listenAt(ctx context.Context, variable, addr string, h http.Handler, log *slog.Logger) (listening, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return listening{}, &failure{
 			code: exitFailure, err: fmt.Errorf("listening at %s: %w", variable, err),

@@ -40,7 +40,7 @@ one too, on its embedded stores. Everything is forgotten when the demo ends (Ctr
 		Example: `  linkgate demo
   linkgate demo --addr 127.0.0.1:3000
   linkgate demo --finish     the host relays the end of each sign-in (HOST_FINISH)`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDemo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), o)
 		},
@@ -57,7 +57,7 @@ func runDemo(ctx context.Context, stdout, stderr io.Writer, o demoOptions) error
 		return fmt.Errorf("making a directory for the demo: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	s, err := newStage(o.addr)
+	s, err := newStage(ctx, o.addr)
 	if err != nil {
 		return err
 	}
@@ -88,16 +88,16 @@ type stage struct {
 	theService    *demo.Service
 }
 
-func newStage(addr string) (*stage, error) {
+func newStage(ctx context.Context, addr string) (*stage, error) {
 	var s stage
 	var err error
-	if s.host, err = listenNear(addr); err != nil {
+	if s.host, err = listenNear(ctx, addr); err != nil {
 		return nil, &failure{code: exitFailure, err: err, remedy: "Choose another address with --addr, such as --addr 127.0.0.1:3000."}
 	}
-	if s.service, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+	if s.service, err = listenOn(ctx, "127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("listening for the demo's service: %w", err)
 	}
-	if s.linkgate, err = freeAddr(); err != nil {
+	if s.linkgate, err = freeAddr(ctx); err != nil {
 		return nil, err
 	}
 	s.clients = demo.Clients("http://" + s.linkgate)
@@ -135,7 +135,7 @@ func (s *stage) serve() (end func()) {
 }
 
 // listenNear listens at addr, or at another port of the same address when that one is in use.
-func listenNear(addr string) (net.Listener, error) {
+func listenNear(ctx context.Context, addr string) (net.Listener, error) {
 	hostname, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, fmt.Errorf("--addr: %w", err)
@@ -143,9 +143,9 @@ func listenNear(addr string) (net.Listener, error) {
 	if ip := net.ParseIP(hostname); ip == nil || !ip.IsLoopback() {
 		return nil, errors.New("the demo listens on this machine only: --addr must be a loopback address such as 127.0.0.1:3000")
 	}
-	l, err := net.Listen("tcp", addr)
+	l, err := listenOn(ctx, addr)
 	if err != nil {
-		l, err = net.Listen("tcp", net.JoinHostPort(hostname, "0"))
+		l, err = listenOn(ctx, net.JoinHostPort(hostname, "0"))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listening for the demo's host: %w", err)
@@ -153,9 +153,13 @@ func listenNear(addr string) (net.Listener, error) {
 	return l, nil
 }
 
+func listenOn(ctx context.Context, addr string) (net.Listener, error) {
+	return new(net.ListenConfig).Listen(ctx, "tcp", addr)
+}
+
 // freeAddr is a loopback address that nobody listens at.
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddr(ctx context.Context) (string, error) {
+	l, err := listenOn(ctx, "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("looking for a free port: %w", err)
 	}

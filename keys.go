@@ -22,8 +22,8 @@ ENCRYPTION_KEYSET or ENCRYPTION_KEYSET_FILE.
 To change keys without a moment in which something can't be opened:
   1. linkgate keys add            adds a key that only opens for now; then restart every replica
   2. linkgate keys promote ID     it seals from now on; then restart every replica
-  3. Wait until a replica has logged that it sealed the credentials anew. It does so after its
-     start, with the new primary key.
+  3. Wait until the last replica has logged, after its start, that every credential is sealed with
+     the primary key, and half an hour more, for users who are in the middle of connecting.
   4. linkgate keys disable ID     the old key opens nothing any more; restart every replica
 
 Keep a copy of the keyset apart from the database's backups, and of each old one until you are
@@ -114,7 +114,7 @@ key already, or it can't open what the others seal.`,
 			if err := where.edit(cmd, func(k secret.Text) (secret.Text, error) { return secret.PromoteKey(k, id) }); err != nil {
 				return err
 			}
-			cmd.PrintErrf("Key %d is primary.\nNext: give every replica this keyset and restart it. Once one has logged that it sealed the credentials\nanew, `linkgate keys disable` the old key.\n", id)
+			cmd.PrintErrf("Key %d is primary.\nNext: give every replica this keyset and restart it. Half an hour after the last one has logged that\nevery credential is sealed with the primary key, `linkgate keys disable` the old key.\n", id)
 			return nil
 		},
 	}

@@ -15,7 +15,7 @@ func newDemoCommand() *cobra.Command {
 		Use:     "demo",
 		GroupID: groupRun,
 		Short:   "See it work (not in this build)",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			return &failure{
 				code: exitFailure, err: errors.New("this build is for deployment and has no demo in it"),

@@ -22,7 +22,7 @@ It reads the environment and connections.yaml, and refuses to start on any mista
 keeps everything in DATA_DIR and in memory, which is right for one machine.`,
 		Example: `  linkgate serve
   CONNECTIONS_FILE=/etc/linkgate/connections.yaml linkgate serve`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := config.Load(config.OS())
 			if err != nil {
@@ -30,7 +30,7 @@ keeps everything in DATA_DIR and in memory, which is right for one machine.`,
 			}
 			log := newLogger(cmd.ErrOrStderr(), c)
 			for _, w := range c.Warnings {
-				log.Warn(w.Text, "remedy", w.Remedy)
+				log.Warn("this may not be what you mean", "what", w.Text, "remedy", w.Remedy)
 			}
 			a, err := newApp(cmd.Context(), c, log)
 			if err != nil {

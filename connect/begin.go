@@ -128,7 +128,7 @@ func (s *Service) mayContinue(ctx context.Context, x oauthstate.Session, browser
 	case oauthstate.Opened, oauthstate.Sent, oauthstate.Relaying:
 		return nil
 	case oauthstate.Done:
-		if State(x.Result.State) == Failed {
+		if State(x.Result.State) == Failed && Reason(x.Result.Reason) != FinishedByOther {
 			return nil
 		}
 	case oauthstate.Taken, oauthstate.Finishing:

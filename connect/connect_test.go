@@ -371,6 +371,8 @@ func TestFinishByAnotherUserEndsIt(t *testing.T) {
 	if err != nil || r.Reason != connect.FinishedByOther {
 		t.Errorf("by the right user afterwards: %+v, %v; want %s", r, err, connect.FinishedByOther)
 	}
+	_, err = f.Continue(t.Context(), ticket, browser)
+	wantError(t, "trying again in the window that another user holds", err, connect.ErrUsed)
 	if n := f.theService.Requests(demo.OpToken); n != 0 {
 		t.Errorf("%d token requests, want 0", n)
 	}

@@ -12,7 +12,7 @@ const readyDeadline = 2 * time.Second
 
 // health tells that the process serves. It asks nobody: a restart would not mend anybody else.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
-	writeOperator(w, http.StatusOK, readiness{Ready: true})
+	writeOperator(w, http.StatusOK, readiness{Ready: true, Problems: []readyProblem{}})
 }
 
 // ready tells whether requests should be sent here.
