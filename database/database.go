@@ -9,7 +9,11 @@ package database
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -40,7 +44,21 @@ const (
 )
 
 // Open connects, sets what durability needs, and runs the migrations.
-func Open(ctx context.Context, o Options) (*DB, error) {
+func Open(ctx context.Context, o Options) (*DB, error) { return open(ctx, o, (*DB).migrate) }
+
+// OpenExisting opens a database that Open has made, and leaves its tables as they are: for a
+// command beside a running server, which may be of another version. ErrNone, ErrOlder.
+func OpenExisting(ctx context.Context, o Options) (*DB, error) {
+	if o.URL.IsZero() {
+		_, err := os.Stat(filepath.Join(o.DataDir, FileName))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, ErrNone
+		}
+	}
+	return open(ctx, o, (*DB).checkVersion)
+}
+
+func open(ctx context.Context, o Options, prepare func(*DB, context.Context) error) (*DB, error) {
 	open := openSQLite
 	if !o.URL.IsZero() {
 		open = openPostgres
@@ -49,7 +67,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := db.migrate(ctx); err != nil {
+	if err := prepare(db, ctx); err != nil {
 		_ = db.Close()
 		return nil, err
 	}

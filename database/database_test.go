@@ -1,6 +1,7 @@
 package database_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -97,6 +98,40 @@ func openAtOnce(t *testing.T, o database.Options) {
 		})
 	}
 	wg.Wait()
+}
+
+func TestOpenExisting(t *testing.T) {
+	t.Parallel()
+	databasetest.EachOptions(t, func(t *testing.T, o database.Options) {
+		if o.URL.IsZero() {
+			o.DataDir = filepath.Join(o.DataDir, "data")
+		}
+		want := func(want error) {
+			t.Helper()
+			db, err := database.OpenExisting(t.Context(), o)
+			if !errors.Is(err, want) {
+				t.Errorf("got %v, want %v", err, want)
+			}
+			if err == nil {
+				_ = db.Close()
+			}
+		}
+		want(database.ErrNone)
+		if _, err := os.Stat(o.DataDir); o.URL.IsZero() && !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("looking has made the directory: %v", err)
+		}
+		db := databasetest.Open(t, o)
+		want(nil)
+		exec(t, db, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, $1)", true)
+		want(nil) // a later version's
+		exec(t, db, "DELETE FROM goose_db_version WHERE version_id > 1")
+		want(database.ErrOlder)
+		if got := number(t, db, "SELECT max(version_id) FROM goose_db_version"); got != 1 {
+			t.Errorf("looking has migrated it to %d", got)
+		}
+		exec(t, db, "DROP TABLE goose_db_version")
+		want(database.ErrNone)
+	})
 }
 
 func TestSQLiteSettings(t *testing.T) {

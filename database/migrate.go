@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -47,6 +48,36 @@ func migrateOnce(ctx context.Context, provider *goose.Provider) error {
 	}
 	_, err = provider.Up(ctx)
 	return err
+}
+
+// OpenExisting's two ways of finding something else.
+var (
+	ErrNone  = errors.New("there is no database of Linkgate's")
+	ErrOlder = errors.New("the database was made by an earlier version of Linkgate, and not migrated yet")
+)
+
+// checkVersion makes sure that every table and column that we ask for is there. One of a later
+// version will do: migrations add, so that replicas of two versions can run side by side.
+func (db *DB) checkVersion(ctx context.Context) error {
+	provider, err := db.migrations()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := ForRead(ctx)
+	defer cancel()
+	var version int64
+	err = db.QueryRowContext(ctx, "SELECT max(version_id) FROM goose_db_version").Scan(&version)
+	switch {
+	case IsUnavailable(err):
+		return fmt.Errorf("reading the database's version: %w", err)
+	case err != nil: // there is no such table
+		return fmt.Errorf("%w: %w", ErrNone, err)
+	}
+	known := provider.ListSources()
+	if version < known[len(known)-1].Version {
+		return ErrOlder
+	}
+	return nil
 }
 
 func (db *DB) migrations() (*goose.Provider, error) {
