@@ -24,6 +24,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits,
 			"keyid": keyid,
 			"mode":  mode,
+			"owe":   owe,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector's second at each exit

@@ -145,6 +145,7 @@ func commands() []*cobra.Command {
 	return []*cobra.Command{
 		newServeCommand(),
 		newDemoCommand(),
+		newOutboxCommand(),
 		newCheckCommand(),
 		newKeysCommand(),
 		newVersionCommand(),
