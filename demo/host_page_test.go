@@ -19,7 +19,6 @@ import (
 type linkgate struct {
 	*httptest.Server
 	requests chan string
-	answer   string
 }
 
 func newLinkgate(t *testing.T, status int, answer string) *linkgate {

@@ -64,10 +64,10 @@ type Session struct {
 
 // Result is how a session ended. Its words are connect's.
 type Result struct {
-	State     string   `json:"state"`
-	Reason    string   `json:"reason,omitempty"`
-	Name      string   `json:"name,omitempty"`
-	Missing   []string `json:"missing,omitempty"`
+	State   string   `json:"state"`
+	Reason  string   `json:"reason,omitempty"`
+	Name    string   `json:"name,omitempty"`
+	Missing []string `json:"missing,omitempty"`
 }
 
 const (

@@ -15,7 +15,7 @@ import (
 var (
 	ErrNotFound    = errors.New("no such session, or it has expired")
 	ErrChanged     = errors.New("the session changed meanwhile")
-	ErrUnavailable = errors.New("Redis does not answer")
+	ErrUnavailable = errors.New("no answer from Redis")
 )
 
 // Store keeps sessions in Redis.
