@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"linkgate/demo"
@@ -270,9 +271,10 @@ func (c *canary) malform() {
 func (c *canary) killMidway() {
 	c.t.Helper()
 	for _, op := range []string{demo.OpToken, demo.OpAdd} {
+		die := sync.OnceFunc(c.Linkgate.Kill)
 		before := demo.Script{Before: func(asked string, _ *http.Request) {
 			if asked == op {
-				c.Linkgate.Kill()
+				die()
 			}
 		}}
 		c.Service.Play(before)
@@ -284,6 +286,7 @@ func (c *canary) killMidway() {
 		}
 		_, _ = demo.NewBrowser().SignIn(ctx, address, "ada") // ends where Linkgate does
 		cancel()
+		die() // it is dead: this waits for it
 		c.dumpFiles()
 		c.dumpSQL()
 		c.Service.Play(demo.Script{})
