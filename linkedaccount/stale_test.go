@@ -114,3 +114,19 @@ func TestDeletionPending(t *testing.T) {
 		want(a, false)
 	})
 }
+
+// What was taken back of the credential before says nothing about the new one.
+func TestRelinkStartsAnew(t *testing.T) {
+	each(t, func(t *testing.T, s *linkedaccount.Store) {
+		a := linkedAgain(t, s, "1")
+		_, err := s.HostRefused(t.Context(), a.ID, a.Version)
+		check(t, err)
+		check(t, s.Revoked(t.Context(), a.ID, a.Version)) // while the host has yet to delete
+		a = linkedAgain(t, s, "2")
+		_, _, err = s.Unlink(t.Context(), a.ID)
+		check(t, err)
+		if _, c, err := s.Revocable(t.Context(), a.ID); c.AccessToken.Reveal() != "access-2" || err != nil {
+			t.Errorf("the new credential is not to be revoked: %v", err)
+		}
+	})
+}
