@@ -87,7 +87,7 @@ func newApp(ctx context.Context, c config.Config, log *slog.Logger) (_ *app, err
 	}
 	a.server = &handlers.Server{
 		Connect: service, Pages: pages, ProxySecrets: c.HostProxySecrets, PublicURL: c.PublicURL,
-		HostOrigin: c.HostOrigin, Log: log, Metrics: newMetrics(),
+		HostOrigin: c.HostOrigin, Log: log, Metrics: newMetrics(a.outbox.Collector()),
 		Ready: []handlers.Check{
 			{Name: "database", Run: a.database.Ping},
 			{Name: "redis", Run: service.Sessions.Ping},
@@ -163,10 +163,10 @@ func (a *app) newService(keyring *secret.Keyring) (*connect.Service, error) {
 	}, nil
 }
 
-// newMetrics is the registry of /metrics with what the Go runtime and the process tell.
-func newMetrics() *prometheus.Registry {
+// newMetrics is the registry of /metrics with what the outbox, the Go runtime and the process tell.
+func newMetrics(outbox prometheus.Collector) *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(outbox, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }
 

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/caarlos0/env/v11"
@@ -72,7 +73,7 @@ func Load(src Source) (Config, error) {
 	var inFile []Mistake
 	c.Connections, inFile = readConnections(c.ConnectionsFile, vars)
 	mistakes = append(mistakes, inFile...)
-	c.Warnings = append(vars.nearMisses(), vars.placeholders()...)
+	c.Warnings = slices.Concat(vars.nearMisses(), vars.placeholders(), c.halfShared())
 	if len(mistakes) > 0 {
 		return c, &Error{Mistakes: mistakes}
 	}

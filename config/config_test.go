@@ -219,6 +219,21 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+func TestWarnsOfHalfSharedStores(t *testing.T) {
+	keyset, err := secret.NewKeyset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for redis, want := range map[string]int{"": 1, "redis://127.0.0.1:6379": 0} {
+		got, err := Load(source(map[string]string{
+			"DATABASE_URL": "postgres://127.0.0.1/linkgate", "ENCRYPTION_KEYSET": keyset.Reveal(), "REDIS_URL": redis,
+		}, nil))
+		if err != nil || len(got.Warnings) != want {
+			t.Errorf("REDIS_URL %q: got %v, %v; want %d warnings", redis, got.Warnings, err, want)
+		}
+	}
+}
+
 func TestErrorNamesEveryMistake(t *testing.T) {
 	_, err := Load(source(map[string]string{"PUBLIC_URL": "-"}, map[string]string{"connections.yaml": "x: 1"}))
 	want := "the configuration has 3 mistakes\n" +

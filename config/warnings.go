@@ -53,6 +53,18 @@ func (v *variables) placeholders() []Mistake {
 	return warnings
 }
 
+// halfShared finds a database for many replicas beside a Redis for one.
+func (c Config) halfShared() []Mistake {
+	if c.DatabaseURL.IsZero() || !c.RedisURL.IsZero() {
+		return nil
+	}
+	return []Mistake{{
+		Variable: "REDIS_URL",
+		Text:     "REDIS_URL is not set although DATABASE_URL is: a second replica would not know the sessions of the first",
+		Remedy:   "Set REDIS_URL before you run more than one replica.",
+	}}
+}
+
 // meantVariable finds the known variable that name probably stands for.
 func meantVariable(name string) (string, bool) {
 	known := variableNames()

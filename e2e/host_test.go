@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -124,5 +125,32 @@ func TestRedisDown(t *testing.T) {
 				t.Errorf("the browser got %d %s, %v; want a page with 503", page.Status, page.Header.Get("Content-Type"), err)
 			}
 		})
+	}
+}
+
+// TestOperator asks what the operator asks, of a Linkgate that is well and of one that is not.
+func TestOperator(t *testing.T) {
+	t.Parallel()
+	redis := testservers.StartRedis(t)
+	w := newWorld(t, with("REDIS_URL", redis.URL))
+	redis.Pause()
+	defer redis.Resume()
+	for path, want := range map[string]struct {
+		status int
+		part   string
+	}{
+		"/healthz": {200, `"ready":true`},
+		"/readyz":  {503, `"check":"redis"`},
+		"/metrics": {200, `linkgate_outbox_pending{kind="host.add"} 0`},
+	} {
+		answer, err := http.Get("http://" + w.Linkgate.env["OPERATOR_ADDR"] + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || answer.StatusCode != want.status || !strings.Contains(string(body), want.part) {
+			t.Errorf("%s: got %d, %v, want %d with %s in\n%s", path, answer.StatusCode, err, want.status, want.part, body)
+		}
 	}
 }
