@@ -99,11 +99,11 @@ func (s *Service) hostRecord(ctx context.Context, a linkedaccount.Account) (host
 
 // refusedByHost takes a linking back that the host does not want.
 func (s *Service) refusedByHost(ctx context.Context, a linkedaccount.Account, why error) error {
-	s.Log.WarnContext(ctx, "the host refused an account; revoking it", "account", a.ID, "error", why)
 	revocation, err := s.Accounts.HostRefused(ctx, a.ID, a.Version)
-	if err != nil {
+	if err != nil || revocation == "" { // "": the user has linked it again meanwhile
 		return err
 	}
+	s.Log.WarnContext(ctx, "the host refused an account; revoking it", "account", a.ID, "error", why)
 	s.auditAccount(ctx, "host.refused", a, why.Error())
 	s.tryLater(ctx, revocation)
 	return nil
