@@ -27,13 +27,16 @@ func (c *canary) commands() {
 	c.command(0, nil, keyset, "keys", "list", "--stdin", "--json")
 	c.command(2, nil, keyset[:len(keyset)-9], "keys", "add", "--stdin")
 	c.command(2, nil, c.mint("what is no keyset"), "keys", "list", "--stdin")
-	for _, wrong := range []map[string]string{c.wrongEnvironment(), c.wrongAddresses(), c.wrongConnections(), c.wrongReferences(), c.wrongYAML()} {
+	for i, wrong := range []map[string]string{c.wrongEnvironment(), c.wrongAddresses(), c.wrongConnections(), c.wrongReferences(), c.wrongYAML()} {
 		c.command(3, wrong, "", "check", "--json", "--offline")
-		c.command(3, wrong, "", "serve")
+		if i%2 == 0 { // it words the same mistakes for people
+			c.command(3, wrong, "", "serve")
+		}
 	}
 	for _, unreachable := range []map[string]string{
 		{"DATABASE_URL": c.passwordIn("postgres://"+freeAddr(c.t)+"/x", "postgres", "password of no Postgres"), "ENCRYPTION_KEYSET": keyset},
 		{"DATABASE_URL": c.passwordIn("postgres://"+strange+"/x?sslmode=require", "postgres", "password of no Postgres"), "ENCRYPTION_KEYSET": keyset},
+		{"DATABASE_URL": c.passwordIn("postgres://"+strange+"/x?sslmode=bogus", "postgres", "password of a wrong URL"), "ENCRYPTION_KEYSET": keyset},
 		{"DATA_DIR": c.brokenKeyset(keyset), "DATABASE_URL": "", "ENCRYPTION_KEYSET": ""},
 	} {
 		c.command(4, unreachable, "", "check")
@@ -41,6 +44,10 @@ func (c *canary) commands() {
 	}
 	c.command(4, map[string]string{"HOST_API_KEY": c.mint("wrong API key")}, "", "check", "--json")
 	c.command(4, map[string]string{"REDIS_URL": c.passwordIn("redis://"+freeAddr(c.t)+"/0", "", "password of no Redis")}, "", "check")
+	for _, line := range []string{"HTTP/1.1 200 OK\r\n", ""} { // what follows is no header, or no status
+		c.raw.play(func(asked string) string { return line + asked + "\r\n\r\n" })
+		c.command(4, map[string]string{"HOST_API_URL": "http://" + c.raw.address}, "", "check")
+	}
 	c.wrongRedis(strange)
 }
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"net"
@@ -18,12 +19,12 @@ const (
 	rawClient = "linkgate-raw"
 )
 
-// rawService is a token endpoint that speaks HTTP badly, and repeats what it was sent.
+// rawService is a token endpoint, or a host, that speaks HTTP badly, and repeats what it was sent.
 type rawService struct {
 	address string
 
 	mu       sync.Mutex
-	answer   func(body string) string
+	answer   func(asked string) string
 	requests int
 }
 
@@ -48,7 +49,8 @@ func newRawService(t *testing.T) *rawService {
 	return s
 }
 
-// serve answers one request and lets the client hang up.
+// serve answers one request, with its body or else its credential in hand, and lets the client
+// hang up.
 func (s *rawService) serve(conn net.Conn) {
 	defer conn.Close()
 	r, err := http.ReadRequest(bufio.NewReader(conn))
@@ -63,11 +65,11 @@ func (s *rawService) serve(conn net.Conn) {
 	answer := s.answer
 	s.requests++
 	s.mu.Unlock()
-	_, _ = io.WriteString(conn, answer(string(body)))
+	_, _ = io.WriteString(conn, answer(cmp.Or(string(body), r.Header.Get("Authorization"))))
 	_, _ = io.Copy(io.Discard, conn)
 }
 
-func (s *rawService) play(answer func(body string) string) {
+func (s *rawService) play(answer func(asked string) string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer = answer
