@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -35,7 +35,7 @@ func (c *canary) recorded() option {
 				c.knowRequest(p.In)
 			},
 			ModifyResponse: c.record,
-			ErrorLog:       log.New(io.Discard, "", 0), // Linkgate is killed at times
+			ErrorLog:       slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // Linkgate is killed at times
 		}
 		server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: proxy}}
 		server.Start()

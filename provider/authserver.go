@@ -122,7 +122,7 @@ func (s authServer) postForm(ctx context.Context, op, endpoint string, form url.
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
 	return s.client.do(ctx, op, req, func(ans answer) error {
-		if err := refusal(op, ans, form); err != nil {
+		if err := refusal(op, ans, form, s.conn.ClientSecret); err != nil {
 			return err
 		}
 		return read(ans)
@@ -131,7 +131,7 @@ func (s authServer) postForm(ctx context.Context, op, endpoint string, form url.
 
 // refusal turns an answer that is no success into an error: by its error code, whatever its status
 // (GitHub and Slack refuse with 200), and without one by its status.
-func refusal(op string, ans answer, sent url.Values) error {
+func refusal(op string, ans answer, sent url.Values, clientSecret secret.Text) error {
 	var body struct {
 		Error json.RawMessage `json:"error"`
 	}
@@ -141,7 +141,7 @@ func refusal(op string, ans answer, sent url.Values) error {
 	}
 	switch {
 	case code != "":
-		return &Error{Op: op, Kind: kindOf(code), Code: unlessSent(code, sent), Status: ans.status}
+		return &Error{Op: op, Kind: kindOf(code), Code: unlessSent(code, sent, clientSecret), Status: ans.status}
 	case ans.status == http.StatusUnauthorized:
 		return &Error{Op: op, Kind: ErrRefused, Status: ans.status}
 	case ans.status < 200 || ans.status > 299:
@@ -151,14 +151,21 @@ func refusal(op string, ans answer, sent url.Values) error {
 	return nil
 }
 
-// unlessSent is safeCode that repeats nothing we sent, should a service echo it as its error.
-func unlessSent(code string, sent url.Values) string {
-	for _, values := range sent {
-		for _, value := range values {
-			if strings.Contains(value, code) {
-				return "unknown error"
-			}
+// unlessSent is safeCode that repeats nothing we sent, in the form or with Basic, should a service
+// echo it as its error.
+func unlessSent(code string, sent url.Values, clientSecret secret.Text) string {
+	values := []string{clientSecret.Reveal()}
+	for _, more := range sent {
+		values = append(values, more...)
+	}
+	for _, value := range values {
+		if strings.Contains(value, code) || len(value) >= shortestSecret && strings.Contains(code, value) {
+			return "unknown error"
 		}
 	}
 	return safeCode(code)
 }
+
+// shortestSecret is how long a value must be to be looked for inside an error code: shorter ones
+// are words such as "code", which codes are made of.
+const shortestSecret = 8
