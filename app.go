@@ -154,7 +154,8 @@ func (a *app) newService(keyring *secret.Keyring) (*connect.Service, error) {
 		Host:        host.New(host.Options{BaseURL: c.HostAPIURL, APIKey: c.HostAPIKey, Log: a.log}),
 		Keyring:     keyring,
 		Limit: middleware.NewRateLimiterMemoryStoreWithConfig(middleware.RateLimiterMemoryStoreConfig{
-			Rate: rate.Every(sessionEvery), Burst: sessionBurst, ExpiresIn: time.Hour,
+			Rate: rate.Every(sessionEvery), Burst: sessionBurst,
+			ExpiresIn: sessionBurst * sessionEvery, // by then the burst is whole again
 		}),
 		HostFinish:  c.HostFinish,
 		ShareTokens: c.HostShareTokens,

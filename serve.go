@@ -3,6 +3,8 @@ package main
 import (
 	"io"
 	"log/slog"
+	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -32,12 +34,23 @@ keeps everything in DATA_DIR and in memory, which is right for one machine.`,
 			for _, w := range c.Warnings {
 				log.Warn("this may not be what you mean", "what", w.Text, "remedy", w.Remedy)
 			}
+			collectLessOften()
 			a, err := newApp(cmd.Context(), c, log)
 			if err != nil {
 				return err
 			}
 			return a.run(cmd.Context())
 		},
+	}
+}
+
+// collectLessOften lets the heap, which is some megabytes, grow to three times what lives before it
+// is collected: collecting so small a heap at each doubling shows in what POST /auth costs, see
+// docs/benchmarks.md. Whoever sets GOGC knows better.
+func collectLessOften() {
+	const percent = 200
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
 	}
 }
 

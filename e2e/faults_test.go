@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"linkgate/demo"
 )
@@ -65,17 +66,20 @@ func TestHostIsDownForAWhile(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		fault demo.Fault
+		lasts time.Duration // zero: until it has been tried again
 	}{
-		{"500", demo.Fault{Status: 500}},
-		{"drops", demo.Fault{Drop: true}},
-		{"loses the reply", demo.Fault{Drop: true, Done: true}},
-		{"401", *demo.Answer(401, `{"code":"UNAUTHORIZED","message":"","data":null}`)},
+		{"500", demo.Fault{Status: 500}, 0},
+		{"500 for half a minute", demo.Fault{Status: 500}, 30 * time.Second},
+		{"drops", demo.Fault{Drop: true}, 0},
+		{"loses the reply", demo.Fault{Drop: true, Done: true}, 0},
+		{"401", *demo.Answer(401, `{"code":"UNAUTHORIZED","message":"","data":null}`), 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.Host.Play(demo.Script{Fault: demo.Only(demo.OpAdd, -1, c.fault)})
 			wantState(t, w.connect(t, "ada", demo.NotesOIDC, "ada"), "pending")
+			time.Sleep(c.lasts)
 			eventually(t, "a second try", func() bool { return w.Host.Calls(demo.OpAdd)+w.Host.Calls(demo.OpList) >= 2 })
 			w.Host.Play(demo.Script{})
 			eventually(t, "the account appears at the host", func() bool { return len(w.Host.Accounts("ada")) > 0 })
