@@ -143,9 +143,10 @@ func (s *Service) mayContinue(ctx context.Context, x oauthstate.Session, browser
 	return ErrUsed
 }
 
-// stalledAfter is when whoever worked on a session can't be at it any more.
+// stalledAfter is when whoever worked on a session can't be at it any more: the service's part,
+// the save, and three ends that each have a deadline of their own.
 func (s *Service) stalledAfter() time.Duration {
-	return s.workTime() + 2*endDeadline
+	return s.workTime() + saveDeadline + 3*endDeadline
 }
 
 // age is how long a session has been worked on, by the clock of Redis: those of replicas differ.

@@ -76,7 +76,7 @@ func TestDisconnectByAnotherUser(t *testing.T) {
 	if got := status(w.Host.Disconnect(t.Context(), "grace", account.ID)); got != 404 {
 		t.Errorf("got %d, want 404", got)
 	}
-	if w.Host.Calls(demo.OpDelete) != 0 || w.Service.Requests(demo.OpRevoke) != 0 || w.activeTokens("ada") == 0 {
+	if w.Host.Calls(demo.OpGet) != 0 || w.Host.Calls(demo.OpDelete) != 0 || w.Service.Requests(demo.OpRevoke) != 0 || w.activeTokens("ada") == 0 {
 		t.Error("another user's disconnect has had an effect")
 	}
 	if got := status(w.Host.Disconnect(t.Context(), "grace", "nothing")); got != 404 {

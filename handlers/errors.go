@@ -61,44 +61,58 @@ type failure struct {
 	retryAfter time.Duration // zero: nothing is said about it
 }
 
-// explain is the one place that knows what an error means. What it does not know is our own fault
-// and is told to nobody but the log.
+// meanings is the one place that knows what an error means; the first that fits counts. A new
+// error of connect is a new line here.
+func meanings() []meaning {
+	return []meaning{
+		{errNobodyThere, failure{status: statusNobodyThere}},
+		{errNotHost, failure{http.StatusUnauthorized, "UNAUTHORIZED", "The proxy secret is missing or wrong.", templates.Forbidden, 0}},
+		{errNoUser, failure{http.StatusBadRequest, "BAD_REQUEST", "Exactly one well-formed blink-auth-userid is needed.", templates.BadRequest, 0}},
+		{errBadRequest, failure{http.StatusBadRequest, "BAD_REQUEST", "The request is malformed.", templates.BadRequest, 0}},
+		{errTooLarge, failure{http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "The body is larger than 1 MiB.", templates.BadRequest, 0}},
+		{errOtherSite, failure{http.StatusForbidden, "FORBIDDEN", "The form was sent by another site.", templates.Forbidden, 0}},
+		{connect.ErrUnknownConnection, failure{http.StatusNotFound, "NOT_FOUND", "There is no such auth id.", templates.NotFound, 0}},
+		{connect.ErrNotFound, failure{http.StatusNotFound, "NOT_FOUND", "This user has no such linked account.", templates.NotFound, 0}},
+		{connect.ErrExpired, failure{http.StatusGone, "GONE", "The session is over or never was.", templates.Expired, 0}},
+		{connect.ErrUsed, failure{http.StatusConflict, "CONFLICT", "The session has been used.", templates.Used, 0}},
+		{connect.ErrWrongBrowser, failure{http.StatusForbidden, "FORBIDDEN", "The session belongs to another browser.", templates.WrongBrowser, 0}},
+		{connect.ErrWrongUser, failure{http.StatusForbidden, "FORBIDDEN", "The session was started by another user.", templates.Forbidden, 0}},
+		{connect.ErrWrongConnection, failure{http.StatusBadRequest, "BAD_REQUEST", "The session belongs to another auth id.", templates.WrongConnection, 0}},
+		{connect.ErrTooMany, failure{http.StatusTooManyRequests, "TOO_MANY_REQUESTS", "There were too many attempts by this user.", templates.TooMany, tooManyRetryAfter}},
+		{connect.ErrHostRefuses, failure{http.StatusBadGateway, "HOST_REFUSED", "The host refuses to delete this account; the operator of the app must look.", templates.Internal, 0}},
+		{connect.ErrUnavailable, unavailable()},
+		{context.DeadlineExceeded, unavailable()},
+		{context.Canceled, unavailable()}, // work of ours; a client that has left is errNobodyThere
+	}
+}
+
+type meaning struct {
+	err     error
+	failure failure
+}
+
+func unavailable() failure {
+	return failure{http.StatusServiceUnavailable, "UNAVAILABLE", "A system we depend on does not answer.", templates.Unavailable, defaultRetryAfter}
+}
+
+// explain tells what an error means. What is not known is our own fault and is told to nobody but
+// the log.
 func explain(err error) failure {
-	switch {
-	case errors.Is(err, errNobodyThere):
-		return failure{statusNobodyThere, "", "", "", 0}
-	case errors.Is(err, errNotHost):
-		return failure{http.StatusUnauthorized, "UNAUTHORIZED", "The proxy secret is missing or wrong.", templates.Forbidden, 0}
-	case errors.Is(err, errNoUser):
-		return failure{http.StatusBadRequest, "BAD_REQUEST", "Exactly one well-formed blink-auth-userid is needed.", templates.BadRequest, 0}
-	case errors.Is(err, errBadRequest):
-		return failure{http.StatusBadRequest, "BAD_REQUEST", "The request is malformed.", templates.BadRequest, 0}
-	case errors.Is(err, errTooLarge):
-		return failure{http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "The body is larger than 1 MiB.", templates.BadRequest, 0}
-	case errors.Is(err, errOtherSite):
-		return failure{http.StatusForbidden, "FORBIDDEN", "The form was sent by another site.", templates.Forbidden, 0}
-	case errors.Is(err, connect.ErrUnknownConnection):
-		return failure{http.StatusNotFound, "NOT_FOUND", "There is no such auth id.", templates.NotFound, 0}
-	case errors.Is(err, connect.ErrNotFound):
-		return failure{http.StatusNotFound, "NOT_FOUND", "This user has no such linked account.", templates.NotFound, 0}
-	case errors.Is(err, connect.ErrExpired):
-		return failure{http.StatusGone, "GONE", "The session is over or never was.", templates.Expired, 0}
-	case errors.Is(err, connect.ErrUsed):
-		return failure{http.StatusConflict, "CONFLICT", "The session has been used.", templates.Used, 0}
-	case errors.Is(err, connect.ErrWrongBrowser):
-		return failure{http.StatusForbidden, "FORBIDDEN", "The session belongs to another browser.", templates.WrongBrowser, 0}
-	case errors.Is(err, connect.ErrWrongUser):
-		return failure{http.StatusForbidden, "FORBIDDEN", "The session was started by another user.", templates.Forbidden, 0}
-	case errors.Is(err, connect.ErrWrongConnection):
-		return failure{http.StatusBadRequest, "BAD_REQUEST", "The session belongs to another auth id.", templates.WrongConnection, 0}
-	case errors.Is(err, connect.ErrTooMany):
-		return failure{http.StatusTooManyRequests, "TOO_MANY_REQUESTS", "There were too many attempts by this user.", templates.TooMany, tooManyRetryAfter}
-	case errors.Is(err, connect.ErrHostRefuses):
-		return failure{http.StatusBadGateway, "HOST_REFUSED", "The host refuses to delete this account; the operator of the app must look.", templates.Internal, 0}
-	case errors.Is(err, connect.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return failure{http.StatusServiceUnavailable, "UNAVAILABLE", "A system we depend on does not answer.", templates.Unavailable, retryAfter(err)}
+	for _, m := range meanings() {
+		if errors.Is(err, m.err) {
+			return m.failure.withRetryAfter(err)
+		}
 	}
 	return explainHTTP(err)
+}
+
+// withRetryAfter takes over when to come back from an error that knows it.
+func (f failure) withRetryAfter(err error) failure {
+	var known *connect.UnavailableError
+	if errors.As(err, &known) && known.RetryAfter > 0 {
+		f.retryAfter = known.RetryAfter
+	}
+	return f
 }
 
 // explainHTTP explains what the router says, and the unknown.
@@ -113,14 +127,6 @@ func explainHTTP(err error) failure {
 		}
 	}
 	return failure{http.StatusInternalServerError, "INTERNAL", "Something went wrong on our side.", templates.Internal, 0}
-}
-
-func retryAfter(err error) time.Duration {
-	var unavailable *connect.UnavailableError
-	if errors.As(err, &unavailable) && unavailable.RetryAfter > 0 {
-		return unavailable.RetryAfter
-	}
-	return defaultRetryAfter
 }
 
 // fail answers with what err means to the audience. The request id goes on the page: it is what a
