@@ -86,6 +86,7 @@ type Result struct {
 	Missing     []string    // scopes asked for and not granted
 	FinishToken secret.Text // of Relaying; single use
 	Stalled     bool        // Relaying: the host has not answered for a while
+	Spent       bool        // the session allows no further attempt
 }
 
 // Service runs the use cases.

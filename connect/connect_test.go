@@ -213,6 +213,13 @@ func TestAttemptsAreBounded(t *testing.T) {
 	for err == nil && attempts < 100 {
 		_, err = f.Continue(t.Context(), ticket, browser)
 		attempts++
+		f.put(t, ticket, func(x *oauthstate.Session) {
+			x.Phase, x.Result = oauthstate.Done, &oauthstate.Result{State: string(connect.Failed), Reason: string(connect.Denied)}
+		})
+		r, resultErr := f.Result(t.Context(), ticket, browser)
+		if resultErr != nil || r.Spent != (attempts >= 10) {
+			t.Errorf("after attempt %d: spent %v, %v; want %v", attempts, r.Spent, resultErr, attempts >= 10)
+		}
 	}
 	wantError(t, "after many attempts", err, connect.ErrUsed)
 	if attempts != 11 {

@@ -74,12 +74,13 @@ func (s *Service) relaying(ctx context.Context, x oauthstate.Session) (Result, e
 	m, err := s.recall(x)
 	return Result{
 		State: Relaying, ServiceName: s.serviceName(x.AuthID), FinishToken: m.FinishToken, Stalled: age > relayPatience,
+		Spent: x.Attempts >= attemptsMost,
 	}, err
 }
 
 func (s *Service) resultOf(x oauthstate.Session, r oauthstate.Result) Result {
 	return Result{
 		State: State(r.State), Reason: Reason(r.Reason), ServiceName: s.serviceName(x.AuthID),
-		AccountName: r.Name, Missing: r.Missing,
+		AccountName: r.Name, Missing: r.Missing, Spent: x.Attempts >= attemptsMost,
 	}
 }

@@ -142,7 +142,10 @@ func (s screen) show() chromedp.Action[chromedp.Void] {
 			return err
 		}
 		_, err = cdp.Call(ctx, at, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+			Features: []*emulation.MediaFeature{
+				{Name: "prefers-color-scheme", Value: scheme},
+				{Name: "prefers-reduced-motion", Value: "reduce"}, // no picture between two schemes
+			},
 		})
 		return err
 	})

@@ -116,8 +116,10 @@ func (s *site) result(c echo.Context) error {
 		ServiceName: result.ServiceName,
 		AccountName: result.AccountName,
 		Missing:     result.Missing,
-		TryAgain:    ticketPath(ticket),
 		Refresh:     resultPath(ticket),
+	}
+	if !result.Spent {
+		view.TryAgain = ticketPath(ticket)
 	}
 	s.tellOpener(&view, result, ticket, c.QueryParam("relayed") != "")
 	return s.writePage(c, http.StatusOK, page{Page: view, script: true})

@@ -213,3 +213,15 @@ func TestHostHeaderIsNeverUsed(t *testing.T) {
 		}
 	}
 }
+
+// TestTryAgainIsOfferedWhileItIsAllowed: a session that is spent leads nowhere any more.
+func TestTryAgainIsOfferedWhileItIsAllowed(t *testing.T) {
+	for _, spent := range []bool{false, true} {
+		b := newBench(t)
+		b.result = connect.Result{State: connect.Failed, Reason: connect.Denied, Spent: spent}
+		w := b.asBrowser("GET", "/connect/"+aTicket+"/result")
+		if offered := strings.Contains(w.Body.String(), `id="retry"`); offered == spent {
+			t.Errorf("spent %v: offered %v", spent, offered)
+		}
+	}
+}

@@ -43,7 +43,7 @@ func TestChromium(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tab, closeTab := chromedp.NewContext(ctx)
+			tab, closeTab := chromedp.NewContext(ctx, chromedp.WithNewBrowserContext()) // cookies of its own
 			tab, cancelDeadline := context.WithTimeout(tab, time.Minute)
 			defer func() { cancelDeadline(); closeTab() }()
 			test(tab, t)

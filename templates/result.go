@@ -10,7 +10,7 @@ type Result struct {
 	AccountName string   // may be empty
 	Missing     []string // scopes that were asked for and not granted
 
-	TryAgain string // path of the ticket page: every attempt begins there, with its warning
+	TryAgain string // path of the ticket page: every attempt begins there, with its warning; empty: not offered
 	Refresh  string // address to look again at, for working and relaying
 
 	Message string // for the window that opened this one; empty: nothing is posted
@@ -72,7 +72,7 @@ func (r Result) Waiting() bool {
 // CanRetry tells whether Try again is offered. Whoever holds a window that somebody else started
 // gains nothing by trying again there.
 func (r Result) CanRetry() bool {
-	return r.GivenUp() || r.State == "failed" && r.Reason != "finished_by_other"
+	return r.TryAgain != "" && (r.GivenUp() || r.State == "failed" && r.Reason != "finished_by_other")
 }
 
 // Leave is after how many milliseconds the window closes itself: late enough to be read, and not
