@@ -161,7 +161,7 @@ func (s *Service) revoke(ctx context.Context, m outbox.Message) error {
 	if err != nil {
 		return err
 	}
-	return s.Accounts.Revoked(ctx, a.ID, a.Version)
+	return s.Accounts.Revoked(ctx, a)
 }
 
 func (s *Service) revokeAtService(ctx context.Context, a linkedaccount.Account, c provider.Credential) error {

@@ -18,18 +18,21 @@ import (
 type Status string
 
 // The statuses. An account moves linking → linked → unlinking → unlinked; refused is a linking
-// that the host turned down and whose credential is being revoked.
+// that the host turned down and whose credential is being revoked. From linking and linked it moves
+// to reauth_required when its credential is worth nothing any more, and back by linking again.
 const (
-	Linking   Status = "linking"   // saved here, the host's answer is outstanding
-	Linked    Status = "linked"    // complete at both sides
-	Refused   Status = "refused"   // the host said no: being revoked, then deleted
-	Unlinking Status = "unlinking" // being deleted at the host and revoked at the service
-	Unlinked  Status = "unlinked"  // history, without credential
+	Linking        Status = "linking"         // saved here, the host's answer is outstanding
+	Linked         Status = "linked"          // complete at both sides
+	ReauthRequired Status = "reauth_required" // the user must sign in at the service again
+	Refused        Status = "refused"         // the host said no: being revoked, then deleted
+	Unlinking      Status = "unlinking"       // being deleted at the host and revoked at the service
+	Unlinked       Status = "unlinked"        // history, without credential
 )
 
 // Kinds of outbox message that this package writes; AccountID is set, the payload is empty.
 const (
 	HostAdd    = "host.add"    // add at the host, or update the record that is there
+	HostUpdate = "host.update" // update the record at the host
 	HostDelete = "host.delete" // delete at the host
 	Revoke     = "revoke"      // revoke the credential at the service
 )
@@ -41,7 +44,7 @@ var ErrNotFound = errors.New("no such linked account")
 var ErrIdentity = errors.New("the identity has no subject, or is not plain text")
 
 // Account is one host user's account at one external service. A user has at most one live
-// account (linking, linked or refused) for each auth id, issuer and subject.
+// account (linking, linked, reauth_required or refused) for each auth id, issuer and subject.
 type Account struct {
 	ID         string // ours; "acc_" and a UUIDv7
 	HostUserID string
@@ -54,11 +57,20 @@ type Account struct {
 	Scopes      []string  // granted
 	Missing     []string  // asked for and not granted
 	ExpiresAt   time.Time // of the access token; zero: unknown
+	UsedAt      time.Time // when its credential was last handed out, to the minute; zero: never
 	Version     int64     // from 1; grows by one with every change of the row
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	// TokenVersion is from 1 and grows by one whenever the credential is replaced.
+	TokenVersion int64
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	LinkedAt     time.Time // when the user last signed in at the service for it
 }
 
 // live tells whether the account is one that the user has: nothing but a disconnect or a refusal
 // by the host has been decided about it.
-func (a Account) live() bool { return a.Status == Linking || a.Status == Linked }
+func (a Account) live() bool {
+	return a.Status == Linking || a.Status == Linked || a.Status == ReauthRequired
+}
+
+// usable tells whether calls may be made as the account.
+func (a Account) usable() bool { return a.Status == Linking || a.Status == Linked }

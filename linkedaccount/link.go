@@ -2,7 +2,6 @@ package linkedaccount
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -35,7 +34,7 @@ func (s *Store) Link(ctx context.Context, hostUserID, authID string, g provider.
 	var messageID string
 	var err error
 	for range linkTries {
-		err = s.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		err = s.inTx(ctx, func(ctx context.Context, tx *tx) (err error) {
 			a, messageID, err = s.link(ctx, tx, hostUserID, authID, g)
 			return err
 		})
@@ -52,10 +51,10 @@ func (s *Store) Link(ctx context.Context, hostUserID, authID string, g provider.
 // isComparable tells whether both databases store s as it is.
 func isComparable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
-func (s *Store) link(ctx context.Context, tx *sql.Tx, hostUserID, authID string, g provider.Grant) (Account, string, error) {
+func (s *Store) link(ctx context.Context, tx *tx, hostUserID, authID string, g provider.Grant) (Account, string, error) {
 	const identity = "host_user_id = $1 AND auth_id = $2 AND subject = $3 AND issuer = $4"
 	args := []any{hostUserID, authID, g.Identity.Subject, g.Identity.Issuer}
-	r, err := one(ctx, tx, identity+" AND status IN ('linking', 'linked', 'refused')"+s.DB.ForUpdate(), args...)
+	r, err := one(ctx, tx, identity+" AND status IN "+held+s.DB.ForUpdate(), args...)
 	isNew := errors.Is(err, ErrNotFound)
 	if isNew {
 		r, err = s.newRecord(hostUserID, authID)
@@ -67,10 +66,11 @@ func (s *Store) link(ctx context.Context, tx *sql.Tx, hostUserID, authID string,
 		return Account{}, "", err
 	}
 	if isNew {
-		r.Version, r.credentialVersion = 1, 1
+		r.Version, r.credentialVersion, r.TokenVersion = 1, 1, 1
 		err = insert(ctx, tx, r)
 	} else {
 		r.credentialVersion = r.Version + 1
+		r.TokenVersion++
 		r, err = s.update(ctx, tx, r)
 	}
 	if err != nil {
@@ -102,32 +102,34 @@ func (s *Store) take(r record, g provider.Grant) (record, error) {
 	}
 	r.sealed = sealed
 	r.Identity, r.Scopes, r.Missing, r.ExpiresAt = g.Identity, g.Scopes, g.Missing, g.Credential.ExpiresAt
-	r.Status = Linking
+	r.Status, r.LinkedAt = Linking, s.now()
 	r.HostDeleted, r.hostDeletedAt, r.revokedAt = false, time.Time{}, time.Time{}
+	r.claimedAt, r.claimedBy = time.Time{}, "" // a refresh under way is of the credential before
+	r.refreshAt = s.Schedule.next(r.AuthID, g.Credential, s.now())
 	return r, nil
 }
 
 // replace drops what is still to be done to an account but its place is taken by one message of
 // kind, whose id it returns. All of it goes, as a revocation or a deletion that is left over from
 // a refusal would hit what was linked after it.
-func replace(ctx context.Context, tx *sql.Tx, accountID, kind string) (messageID string, err error) {
-	for _, old := range []string{HostAdd, HostDelete, Revoke} {
-		if err := outbox.Drop(ctx, tx, accountID, old); err != nil {
+func replace(ctx context.Context, tx *tx, accountID, kind string) (messageID string, err error) {
+	for _, old := range []string{HostAdd, HostUpdate, HostDelete, Revoke} {
+		if err := outbox.Drop(ctx, tx.Tx, accountID, old); err != nil {
 			return "", err
 		}
 	}
-	return outbox.Add(ctx, tx, outbox.Message{Kind: kind, AccountID: accountID})
+	return outbox.Add(ctx, tx.Tx, outbox.Message{Kind: kind, AccountID: accountID})
 }
 
 // spareGrant keeps the revocation of an account that is being unlinked from ending the grant that
 // has just been given for the same identity.
-func (s *Store) spareGrant(ctx context.Context, tx *sql.Tx, where string, args []any) error {
+func (s *Store) spareGrant(ctx context.Context, tx *tx, where string, args []any) error {
 	unlinking, err := all(ctx, tx, where+s.DB.ForUpdate(), args...)
 	if err != nil {
 		return err
 	}
 	for _, r := range unlinking {
-		if err := outbox.Drop(ctx, tx, r.ID, Revoke); err != nil {
+		if err := outbox.Drop(ctx, tx.Tx, r.ID, Revoke); err != nil {
 			return err
 		}
 		r.sealed = nil
@@ -145,10 +147,16 @@ func (s *Store) spareGrant(ctx context.Context, tx *sql.Tx, where string, args [
 // record is deleted in turn. An older account of this user with the same host id loses it: the
 // record is this account's now, and deleting it would break the link.
 func (s *Store) HostAdded(ctx context.Context, id, hostID string, version int64) error {
-	err := s.change(ctx, id, func(ctx context.Context, tx *sql.Tx, r record) error {
+	err := s.change(ctx, id, func(ctx context.Context, tx *tx, r record) error {
 		isLinked := r.Status == Linking && !r.outdates(version)
 		if r.HostID == hostID && !isLinked {
 			return nil
+		}
+		if r.Status == ReauthRequired && version < r.Version {
+			// The host was told of the account as it was before its user had to sign in again.
+			if err := announce(ctx, tx, r.ID); err != nil {
+				return err
+			}
 		}
 		if err := s.takeOver(ctx, tx, r, hostID); err != nil {
 			return err
@@ -171,7 +179,7 @@ func (s *Store) HostAdded(ctx context.Context, id, hostID string, version int64)
 }
 
 // deleteIfLate has the host delete a record that it made after the deletion was over.
-func deleteIfLate(ctx context.Context, tx *sql.Tx, r record) (record, error) {
+func deleteIfLate(ctx context.Context, tx *tx, r record) (record, error) {
 	if r.live() || r.hostDeletedAt.IsZero() {
 		return r, nil
 	}
@@ -179,18 +187,18 @@ func deleteIfLate(ctx context.Context, tx *sql.Tx, r record) (record, error) {
 	if r.Status == Unlinked {
 		r.Status = Unlinking
 	}
-	_, err := outbox.Add(ctx, tx, outbox.Message{Kind: HostDelete, AccountID: r.ID})
+	_, err := outbox.Add(ctx, tx.Tx, outbox.Message{Kind: HostDelete, AccountID: r.ID})
 	return r, err
 }
 
-func (s *Store) takeOver(ctx context.Context, tx *sql.Tx, by record, hostID string) error {
+func (s *Store) takeOver(ctx context.Context, tx *tx, by record, hostID string) error {
 	others, err := all(ctx, tx, "host_id = $1 AND host_id <> '' AND host_user_id = $2 AND id <> $3"+s.DB.ForUpdate(),
 		hostID, by.HostUserID, by.ID)
 	if err != nil {
 		return err
 	}
 	for _, r := range others {
-		if err := outbox.Drop(ctx, tx, r.ID, HostDelete); err != nil {
+		if err := outbox.Drop(ctx, tx.Tx, r.ID, HostDelete); err != nil {
 			return err
 		}
 		r.HostID = ""

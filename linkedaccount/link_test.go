@@ -162,7 +162,7 @@ func TestLinkRefused(t *testing.T) {
 		if _, _, err := s.Revocable(t.Context(), a.ID); !errors.Is(err, linkedaccount.ErrNotFound) {
 			t.Errorf("the new credential may be revoked: %v", err)
 		}
-		check(t, s.Revoked(t.Context(), a.ID, refused.Version)) // a late one
+		check(t, s.Revoked(t.Context(), refused)) // a late one
 		wantStatus(t, s, a.ID, linkedaccount.Linking)
 		wantToken(t, s, a.ID, "2")
 
@@ -170,7 +170,7 @@ func TestLinkRefused(t *testing.T) {
 		check(t, s.HostAdded(t.Context(), a.ID, "h1", again.Version))
 		_, _, err = s.Unlink(t.Context(), a.ID)
 		check(t, err)
-		check(t, s.Revoked(t.Context(), a.ID, byID(t, s, a.ID).Version))
+		check(t, s.Revoked(t.Context(), byID(t, s, a.ID)))
 		wantStatus(t, s, a.ID, linkedaccount.Unlinking)
 	})
 }
@@ -216,7 +216,7 @@ func TestHostAddedTooLate(t *testing.T) {
 		_, _, err := s.Unlink(t.Context(), a.ID)
 		check(t, err)
 		check(t, s.HostDeleted(t.Context(), a.ID, byID(t, s, a.ID).Version)) // there was nothing to delete
-		check(t, s.Revoked(t.Context(), a.ID, byID(t, s, a.ID).Version))
+		check(t, s.Revoked(t.Context(), byID(t, s, a.ID)))
 		wantStatus(t, s, a.ID, linkedaccount.Unlinked)
 		_, err = s.DB.ExecContext(t.Context(), "DELETE FROM outbox") // all done
 		check(t, err)

@@ -49,7 +49,7 @@ func TestTakenBackBeforeRelink(t *testing.T) {
 		first := refuse(linkedAgain(t, s, "1"))
 		second := refuse(linkedAgain(t, s, "2"))
 
-		check(t, s.Revoked(t.Context(), first.ID, first.Version))
+		check(t, s.Revoked(t.Context(), first))
 		check(t, s.HostDeleted(t.Context(), first.ID, first.Version))
 		got, c, err := s.Revocable(t.Context(), first.ID)
 		check(t, err)
@@ -62,7 +62,7 @@ func TestTakenBackBeforeRelink(t *testing.T) {
 		if !byID(t, s, first.ID).HostDeleted {
 			t.Error("HostDeleted is not set")
 		}
-		check(t, s.Revoked(t.Context(), first.ID, got.Version))
+		check(t, s.Revoked(t.Context(), got))
 		if _, err := s.ByID(t.Context(), first.ID); err == nil {
 			t.Error("the refused account is kept")
 		}
@@ -121,7 +121,7 @@ func TestRelinkStartsAnew(t *testing.T) {
 		a := linkedAgain(t, s, "1")
 		_, err := s.HostRefused(t.Context(), a.ID, a.Version)
 		check(t, err)
-		check(t, s.Revoked(t.Context(), a.ID, a.Version)) // while the host has yet to delete
+		check(t, s.Revoked(t.Context(), a)) // while the host has yet to delete
 		a = linkedAgain(t, s, "2")
 		_, _, err = s.Unlink(t.Context(), a.ID)
 		check(t, err)

@@ -18,6 +18,11 @@ type Store struct {
 	DB      *database.DB
 	Keyring *secret.Keyring
 	Now     func() time.Time // nil: time.Now
+	// Schedule is for the background refresh; nil: there is none.
+	Schedule Schedule
+	// Changed is told of each account that a transaction may have changed, when it is over; nil:
+	// nobody is told.
+	Changed func(Account)
 }
 
 func (s *Store) now() time.Time {
@@ -35,6 +40,11 @@ type record struct {
 	revokedAt     time.Time
 	// credentialVersion is the version at which the credential was linked.
 	credentialVersion int64
+	// claimedAt and claimedBy tell of a refresh token that was sent and whose answer has not been
+	// dealt with.
+	claimedAt time.Time
+	claimedBy string
+	refreshAt time.Time // when the background worker looks at the account; zero: never
 }
 
 // outdates tells whether the credential was linked after somebody read version: what the host or
@@ -42,7 +52,34 @@ type record struct {
 func (r record) outdates(version int64) bool { return version < r.credentialVersion }
 
 const columns = `id, host_user_id, auth_id, host_id, issuer, subject, name, status, scopes, missing,
-	credential, expires_at, host_deleted_at, revoked_at, version, created_at, updated_at, credential_version`
+	credential, expires_at, host_deleted_at, revoked_at, version, created_at, updated_at, credential_version, token_version, claimed_at, claimed_by, refresh_at, used_at, settings, linked_at`
+
+// held are the statuses of which a user has one account at most for each identity.
+const held = "('linking', 'linked', 'reauth_required', 'refused')"
+
+// tx is a transaction that notes which accounts it writes.
+type tx struct {
+	*sql.Tx
+	written []Account
+}
+
+// inTx runs fn in one transaction (database.InTx) and tells what it has written, whether or not it
+// seems to have failed: where a commit's answer is lost, nobody knows.
+func (s *Store) inTx(ctx context.Context, fn func(context.Context, *tx) error) error {
+	var written []Account
+	err := s.DB.InTx(ctx, func(ctx context.Context, plain *sql.Tx) error {
+		noting := &tx{Tx: plain}
+		err := fn(ctx, noting)
+		written = append(written, noting.written...)
+		return err
+	})
+	if s.Changed != nil {
+		for _, a := range written {
+			s.Changed(a)
+		}
+	}
+	return err
+}
 
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
@@ -86,47 +123,55 @@ func all(ctx context.Context, q querier, where string, args ...any) (records []r
 }
 
 func scan(row interface{ Scan(dest ...any) error }) (r record, err error) {
-	var scopes, missing []byte
-	var expires, hostDeleted, revoked, created, updated int64
+	var scopes, missing, settings []byte
+	var expires, hostDeleted, revoked, created, updated, claimed, refresh, used, linked int64
 	err = row.Scan(&r.ID, &r.HostUserID, &r.AuthID, &r.HostID, &r.Identity.Issuer, &r.Identity.Subject, &r.Identity.Name,
-		&r.Status, &scopes, &missing, &r.sealed, &expires, &hostDeleted, &revoked, &r.Version, &created, &updated, &r.credentialVersion)
+		&r.Status, &scopes, &missing, &r.sealed, &expires, &hostDeleted, &revoked, &r.Version, &created, &updated, &r.credentialVersion,
+		&r.TokenVersion, &claimed, &r.claimedBy, &refresh, &used, &settings, &linked)
 	if err != nil {
 		return record{}, err
 	}
 	r.ExpiresAt, r.hostDeletedAt, r.revokedAt = database.Time(expires), database.Time(hostDeleted), database.Time(revoked)
 	r.HostDeleted = !r.hostDeletedAt.IsZero()
 	r.CreatedAt, r.UpdatedAt = database.Time(created), database.Time(updated)
-	return r, errors.Join(json.Unmarshal(scopes, &r.Scopes), json.Unmarshal(missing, &r.Missing))
+	r.claimedAt, r.refreshAt = database.Time(claimed), database.Time(refresh)
+	r.UsedAt, r.LinkedAt = database.Time(used), database.Time(linked)
+	return r, errors.Join(json.Unmarshal(scopes, &r.Scopes), json.Unmarshal(missing, &r.Missing),
+		json.Unmarshal(settings, &r.Identity.Settings))
 }
 
 // values are the row's, in the order of columns.
 func (r record) values() ([]any, error) {
 	scopes, errScopes := json.Marshal(r.Scopes)
 	missing, errMissing := json.Marshal(r.Missing)
-	if err := errors.Join(errScopes, errMissing); err != nil {
-		return nil, fmt.Errorf("encoding scopes: %w", err)
+	settings, errSettings := json.Marshal(r.Identity.Settings)
+	if err := errors.Join(errScopes, errMissing, errSettings); err != nil {
+		return nil, fmt.Errorf("encoding an account: %w", err)
 	}
 	return []any{r.ID, r.HostUserID, r.AuthID, r.HostID, r.Identity.Issuer, r.Identity.Subject, r.Identity.Name, string(r.Status),
 		string(scopes), string(missing), r.sealed, database.Millis(r.ExpiresAt), database.Millis(r.hostDeletedAt),
 		database.Millis(r.revokedAt), r.Version, database.Millis(r.CreatedAt), database.Millis(r.UpdatedAt),
-		r.credentialVersion}, nil
+		r.credentialVersion, r.TokenVersion, database.Millis(r.claimedAt), r.claimedBy, database.Millis(r.refreshAt),
+		database.Millis(r.UsedAt), string(settings), database.Millis(r.LinkedAt)}, nil
 }
 
-func insert(ctx context.Context, tx *sql.Tx, r record) error {
+func insert(ctx context.Context, tx *tx, r record) error {
 	values, err := r.values()
 	if err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, "INSERT INTO linked_accounts ("+columns+`) VALUES
-		($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`, values...)
+		($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+		$19, $20, $21, $22, $23, $24, $25)`, values...)
 	if err != nil {
 		return fmt.Errorf("writing account: %w", err)
 	}
+	tx.written = append(tx.written, r.Account)
 	return nil
 }
 
 // update writes a row that this transaction has taken, and returns it with its next version.
-func (s *Store) update(ctx context.Context, tx *sql.Tx, r record) (record, error) {
+func (s *Store) update(ctx context.Context, tx *tx, r record) (record, error) {
 	r.Version++
 	r.UpdatedAt = s.now()
 	values, err := r.values()
@@ -134,17 +179,19 @@ func (s *Store) update(ctx context.Context, tx *sql.Tx, r record) (record, error
 		return record{}, err
 	}
 	_, err = tx.ExecContext(ctx, "UPDATE linked_accounts SET ("+columns+`) =
-		($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) WHERE id = $1`, values...)
+		($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+		$19, $20, $21, $22, $23, $24, $25) WHERE id = $1`, values...)
 	if err != nil {
 		return record{}, fmt.Errorf("writing account: %w", err)
 	}
+	tx.written = append(tx.written, r.Account)
 	return r, nil
 }
 
 // change takes an account's row, so that nobody else changes it meanwhile, and has fn work out
 // what becomes of it.
-func (s *Store) change(ctx context.Context, id string, fn func(context.Context, *sql.Tx, record) error) error {
-	return s.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (s *Store) change(ctx context.Context, id string, fn func(context.Context, *tx, record) error) error {
+	return s.inTx(ctx, func(ctx context.Context, tx *tx) error {
 		r, err := one(ctx, tx, "id = $1"+s.DB.ForUpdate(), id)
 		if err != nil {
 			return err
@@ -180,7 +227,7 @@ func (s *Store) ByHostID(ctx context.Context, hostUserID, hostID string) (a Acco
 // BySubject reads a user's live account with that external id (Identity.Subject); ErrNotFound.
 func (s *Store) BySubject(ctx context.Context, hostUserID, authID, subject string) (Account, error) {
 	r, err := one(ctx, s.DB, `host_user_id = $1 AND auth_id = $2 AND subject = $3
-		AND status IN ('linking', 'linked', 'refused') ORDER BY id DESC LIMIT 1`, hostUserID, authID, subject)
+		AND status IN `+held+` ORDER BY id DESC LIMIT 1`, hostUserID, authID, subject)
 	return r.Account, err
 }
 

@@ -254,7 +254,7 @@ func TestDatabaseErrorsAreTold(t *testing.T) {
 			"HostRefused":     func() error { _, err := s.HostRefused(ctx, a.ID, 1); return err },
 			"Unlink":          func() error { _, _, err := s.Unlink(ctx, a.ID); return err },
 			"HostDeleted":     func() error { return s.HostDeleted(ctx, a.ID, 1) },
-			"Revoked":         func() error { return s.Revoked(ctx, a.ID, 1) },
+			"Revoked":         func() error { return s.Revoked(ctx, a) },
 			"Credential":      func() error { _, err := s.Credential(ctx, a.ID); return err },
 			"Revocable":       func() error { _, _, err := s.Revocable(ctx, a.ID); return err },
 			"DeletionPending": func() error { _, err := s.DeletionPending(ctx, a); return err },

@@ -2,7 +2,6 @@ package linkedaccount
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
@@ -15,18 +14,18 @@ import (
 // linked again since, its own HostAdd asks the host, and it stays as it is. So does one that is
 // not linking; revokeID is that of a pending Revoke.
 func (s *Store) HostRefused(ctx context.Context, id string, version int64) (revokeID string, err error) {
-	err = s.change(ctx, id, func(ctx context.Context, tx *sql.Tx, r record) error {
+	err = s.change(ctx, id, func(ctx context.Context, tx *tx, r record) error {
 		if r.Status != Linking || r.outdates(version) {
-			revokeID, err = outbox.Pending(ctx, tx, id, Revoke)
+			revokeID, err = outbox.Pending(ctx, tx.Tx, id, Revoke)
 			return err
 		}
-		if revokeID, err = outbox.Add(ctx, tx, outbox.Message{Kind: Revoke, AccountID: id}); err != nil {
+		if revokeID, err = outbox.Add(ctx, tx.Tx, outbox.Message{Kind: Revoke, AccountID: id}); err != nil {
 			return err
 		}
 		r.Status = Refused
 		if r.HostID == "" {
 			r.hostDeletedAt = s.now()
-		} else if _, err := outbox.Add(ctx, tx, outbox.Message{Kind: HostDelete, AccountID: id}); err != nil {
+		} else if _, err := outbox.Add(ctx, tx.Tx, outbox.Message{Kind: HostDelete, AccountID: id}); err != nil {
 			return err
 		}
 		_, err := s.update(ctx, tx, r)
@@ -43,7 +42,7 @@ func (s *Store) HostRefused(ctx context.Context, id string, version int64) (revo
 // the ids of what is still pending ("" for what is done); for one unlinked, none. Parallel calls
 // queue once.
 func (s *Store) Unlink(ctx context.Context, id string) (hostDeleteID, revokeID string, err error) {
-	err = s.change(ctx, id, func(ctx context.Context, tx *sql.Tx, r record) error {
+	err = s.change(ctx, id, func(ctx context.Context, tx *tx, r record) error {
 		if !r.live() {
 			hostDeleteID, revokeID, err = pending(ctx, tx, id)
 			return err
@@ -55,7 +54,7 @@ func (s *Store) Unlink(ctx context.Context, id string) (hostDeleteID, revokeID s
 		if hostDeleteID, err = replace(ctx, tx, id, HostDelete); err != nil {
 			return err
 		}
-		revokeID, err = outbox.Add(ctx, tx, outbox.Message{Kind: Revoke, AccountID: id})
+		revokeID, err = outbox.Add(ctx, tx.Tx, outbox.Message{Kind: Revoke, AccountID: id})
 		return err
 	})
 	if err != nil {
@@ -64,42 +63,45 @@ func (s *Store) Unlink(ctx context.Context, id string) (hostDeleteID, revokeID s
 	return hostDeleteID, revokeID, nil
 }
 
-func pending(ctx context.Context, tx *sql.Tx, id string) (hostDeleteID, revokeID string, err error) {
-	if hostDeleteID, err = outbox.Pending(ctx, tx, id, HostDelete); err != nil {
+func pending(ctx context.Context, tx *tx, id string) (hostDeleteID, revokeID string, err error) {
+	if hostDeleteID, err = outbox.Pending(ctx, tx.Tx, id, HostDelete); err != nil {
 		return "", "", err
 	}
-	revokeID, err = outbox.Pending(ctx, tx, id, Revoke)
+	revokeID, err = outbox.Pending(ctx, tx.Tx, id, Revoke)
 	return hostDeleteID, revokeID, err
 }
 
 // HostDeleted records that the host has deleted its record; Revoked that the service has revoked
 // the credential or can't. When both have happened the credential is wiped and the account is
 // unlinked; a refused account is deleted altogether. Both may be called again. version is the
-// Account's as it was read before the call: they change nothing about an account that was linked
-// again since, even if it is being taken back once more.
+// Account's, and a the account, as it was read before the call: they change nothing about an
+// account that was linked again since, even if it is being taken back once more.
 func (s *Store) HostDeleted(ctx context.Context, id string, version int64) error {
-	return s.takenBack(ctx, id, version, func(r *record) {
+	return s.takenBack(ctx, id, func(r *record) bool {
 		if r.hostDeletedAt.IsZero() {
 			r.hostDeletedAt = s.now()
 		}
+		return !r.outdates(version)
 	})
 }
 
-// Revoked: see HostDeleted.
-func (s *Store) Revoked(ctx context.Context, id string, version int64) error {
-	return s.takenBack(ctx, id, version, func(r *record) {
+// Revoked: see HostDeleted. Nor does it count when a refresh that was under way has replaced the
+// credential since: saving that has promised another revocation.
+func (s *Store) Revoked(ctx context.Context, a Account) error {
+	return s.takenBack(ctx, a.ID, func(r *record) bool {
 		if r.revokedAt.IsZero() {
 			r.revokedAt = s.now()
 		}
+		return r.TokenVersion == a.TokenVersion
 	})
 }
 
-func (s *Store) takenBack(ctx context.Context, id string, version int64, mark func(*record)) error {
-	err := s.change(ctx, id, func(ctx context.Context, tx *sql.Tx, r record) error {
-		if r.live() || r.Status == Unlinked || r.outdates(version) {
+// takenBack marks what has been taken back, unless mark says that it is about something older.
+func (s *Store) takenBack(ctx context.Context, id string, mark func(*record) (current bool)) error {
+	err := s.change(ctx, id, func(ctx context.Context, tx *tx, r record) error {
+		if r.live() || r.Status == Unlinked || !mark(&r) {
 			return nil
 		}
-		mark(&r)
 		return s.settle(ctx, tx, r)
 	})
 	if err != nil && !errors.Is(err, ErrNotFound) { // not found: it was refused, and is deleted
@@ -109,13 +111,14 @@ func (s *Store) takenBack(ctx context.Context, id string, version int64, mark fu
 }
 
 // settle writes an account that is being taken back, and ends it when nothing is left to do.
-func (s *Store) settle(ctx context.Context, tx *sql.Tx, r record) error {
+func (s *Store) settle(ctx context.Context, tx *tx, r record) error {
 	done := !r.hostDeletedAt.IsZero() && !r.revokedAt.IsZero()
 	switch {
 	case done && r.Status == Refused:
 		if _, err := tx.ExecContext(ctx, "DELETE FROM linked_accounts WHERE id = $1", r.ID); err != nil {
 			return fmt.Errorf("deleting account: %w", err)
 		}
+		tx.written = append(tx.written, r.Account)
 		return nil
 	case done && r.Status == Unlinking:
 		r.Status = Unlinked

@@ -63,7 +63,7 @@ func TestUnlinkAgain(t *testing.T) {
 		check(t, err)
 		wantUnlink(t, s, a.ID, "", revokeID)
 		check(t, s.HostDeleted(t.Context(), a.ID, a.Version))
-		check(t, s.Revoked(t.Context(), a.ID, a.Version))
+		check(t, s.Revoked(t.Context(), a))
 		_, err = s.DB.ExecContext(t.Context(), "DELETE FROM outbox")
 		check(t, err)
 		wantUnlink(t, s, a.ID, "", "")
@@ -125,7 +125,7 @@ func TestRevocable(t *testing.T) {
 		if got.ID != a.ID || got.Status != linkedaccount.Unlinking || c.AccessToken.Reveal() != "access-1" || err != nil {
 			t.Errorf("got %+v, %v", got, err)
 		}
-		check(t, s.Revoked(t.Context(), a.ID, a.Version))
+		check(t, s.Revoked(t.Context(), a))
 		if _, _, err := s.Revocable(t.Context(), a.ID); !errors.Is(err, linkedaccount.ErrNotFound) {
 			t.Errorf("revoked: got %v, want ErrNotFound", err)
 		}
@@ -145,7 +145,7 @@ func TestHostRefused(t *testing.T) {
 		}
 		wantUnlink(t, s, a.ID, "", revokeID)
 		for range 2 {
-			check(t, s.Revoked(t.Context(), a.ID, a.Version))
+			check(t, s.Revoked(t.Context(), a))
 			if _, err := s.ByID(t.Context(), a.ID); !errors.Is(err, linkedaccount.ErrNotFound) {
 				t.Errorf("got %v, want ErrNotFound: nothing is kept", err)
 			}
@@ -164,7 +164,7 @@ func TestHostRefusedAfterLinked(t *testing.T) {
 		if got[linkedaccount.Revoke] != revokeID || got[linkedaccount.HostDelete] == "" {
 			t.Errorf("promised %v, want the deletion at the host too", got)
 		}
-		check(t, s.Revoked(t.Context(), a.ID, a.Version))
+		check(t, s.Revoked(t.Context(), a))
 		wantStatus(t, s, a.ID, linkedaccount.Refused)
 		check(t, s.HostDeleted(t.Context(), a.ID, a.Version))
 		if _, err := s.ByID(t.Context(), a.ID); !errors.Is(err, linkedaccount.ErrNotFound) {
@@ -178,7 +178,7 @@ func TestReportsOutOfTurn(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
 		reports := map[string]func(linkedaccount.Account) error{
 			"HostDeleted": func(a linkedaccount.Account) error { return s.HostDeleted(t.Context(), a.ID, a.Version) },
-			"Revoked":     func(a linkedaccount.Account) error { return s.Revoked(t.Context(), a.ID, a.Version) },
+			"Revoked":     func(a linkedaccount.Account) error { return s.Revoked(t.Context(), a) },
 			"HostRefused": func(a linkedaccount.Account) error {
 				revokeID, err := s.HostRefused(t.Context(), a.ID, a.Version)
 				if revokeID != "" {
@@ -202,7 +202,7 @@ func TestReportsOutOfTurn(t *testing.T) {
 			}
 		}
 		check(t, s.HostDeleted(t.Context(), "acc_gone", 1))
-		check(t, s.Revoked(t.Context(), "acc_gone", 1))
+		check(t, s.Revoked(t.Context(), linkedaccount.Account{ID: "acc_gone"}))
 	})
 }
 
@@ -221,7 +221,7 @@ func in(t *testing.T, s *linkedaccount.Store, status linkedaccount.Status, name 
 	_, _, err := s.Unlink(t.Context(), a.ID)
 	check(t, err)
 	check(t, s.HostDeleted(t.Context(), a.ID, a.Version))
-	check(t, s.Revoked(t.Context(), a.ID, a.Version))
+	check(t, s.Revoked(t.Context(), a))
 	_, err = s.DB.ExecContext(t.Context(), "DELETE FROM outbox WHERE account_id = $1", a.ID)
 	check(t, err)
 	return byID(t, s, a.ID)

@@ -3,6 +3,7 @@ package provider
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"linkgate/secret"
 )
@@ -30,7 +31,49 @@ type Connection struct {
 	TokenParams     map[string]string `yaml:"token_params"`     // added to the token request
 	ScopeSeparator  string            `yaml:"scope_separator"`  // empty: a space
 
-	Identity IdentityPaths `yaml:"identity"`
+	// What is known of this service's tokens.
+	Lifetime  time.Duration `yaml:"lifetime"`   // of an access token whose answer states none; zero: unknown
+	Margin    time.Duration `yaml:"margin"`     // how long before its end an access token is replaced; zero: DefaultMargin
+	KeepAlive time.Duration `yaml:"keep_alive"` // refresh tokens unused for this long die; zero: they don't
+	Rotation  string        `yaml:"rotation"`   // RotationAlways (also when empty) or RotationNone
+
+	Identity   IdentityPaths   `yaml:"identity"`
+	Credential CredentialPlace `yaml:"credential"`
+	Calls      CallRules       `yaml:"calls"`
+	App        AppRules        `yaml:"app"`
+}
+
+// DefaultMargin is how long a credential that is handed out lasts at least, where its service lets
+// it last much longer.
+const DefaultMargin = time.Minute
+
+// Whether a refresh may replace the refresh token. Where it may, one that was sent and whose answer
+// is not known is left alone for a while: the service may take a second use for theft and end the
+// grant (RFC 9700 §4.14.2).
+const (
+	RotationAlways = "always"
+	RotationNone   = "none" // the refresh token stays the same for good
+)
+
+// CredentialPlace says where the service's API wants the credential: in a header, with a prefix
+// before it, or in a parameter of the query. The zero value is `Authorization: Bearer …`
+// (RFC 6750 §2.1).
+type CredentialPlace struct {
+	Header string `yaml:"header"` // empty: Authorization, unless Query is set
+	Prefix string `yaml:"prefix"` // before the token and a space; empty: Bearer in Authorization, none elsewhere
+	Query  string `yaml:"query"`  // a parameter's name; only for APIs that take it nowhere else (RFC 6750 §2.3)
+}
+
+// CallRules say what host users may have sent to the service's API in their name. Package call
+// knows what they mean.
+type CallRules struct {
+	BaseURL string   `yaml:"base_url"` // with {placeholders}; empty: no calls
+	Allow   []string `yaml:"allow"`    // "GET /repos/**"; empty: nothing
+}
+
+// AppRules say what the owner's own app gets with each request.
+type AppRules struct {
+	Inject bool `yaml:"inject"` // a fresh access token, when the user has an account
 }
 
 // How the client authenticates at the token and revocation endpoints (RFC 6749 §2.3.1). It is
@@ -47,6 +90,8 @@ type IdentityPaths struct {
 	URL  string `yaml:"url"`  // oauth2: asked with the access token. oidc: in place of the discovered userinfo endpoint
 	ID   string `yaml:"id"`   // oauth2 only: oidc identifies by sub
 	Name string `yaml:"name"` // for people; empty: none, or with oidc the usual claims
+	// Settings names values of the identity that URLs may use as {placeholders}: name → path.
+	Settings map[string]string `yaml:"settings"`
 }
 
 // Clone copies a connection with everything it points to.
@@ -54,6 +99,8 @@ func (c Connection) Clone() Connection {
 	c.Scopes = slices.Clone(c.Scopes)
 	c.AuthorizeParams = maps.Clone(c.AuthorizeParams)
 	c.TokenParams = maps.Clone(c.TokenParams)
+	c.Identity.Settings = maps.Clone(c.Identity.Settings)
+	c.Calls.Allow = slices.Clone(c.Calls.Allow)
 	return c
 }
 

@@ -17,7 +17,8 @@ type Credential struct {
 	AccessToken  secret.Text
 	RefreshToken secret.Text // empty: the service gave none
 	TokenType    string      // as the service names it; empty means bearer
-	ExpiresAt    time.Time   // zero: the service gave no expiry
+	IssuedAt     time.Time   // when it was obtained, by our clock; zero: before this was kept
+	ExpiresAt    time.Time   // of the access token; zero: unknown
 }
 
 // credentialForm is a Credential in the open. Unknown keys are let pass, so that two versions of
@@ -26,6 +27,7 @@ type credentialForm struct {
 	AccessToken  string    `json:"a"`
 	RefreshToken string    `json:"r,omitempty"`
 	TokenType    string    `json:"t,omitempty"`
+	IssuedAt     time.Time `json:"i,omitzero"`
 	ExpiresAt    time.Time `json:"e,omitzero"`
 }
 
@@ -35,6 +37,7 @@ func (c Credential) Marshal() ([]byte, error) {
 		AccessToken:  c.AccessToken.Reveal(),
 		RefreshToken: c.RefreshToken.Reveal(),
 		TokenType:    c.TokenType,
+		IssuedAt:     c.IssuedAt.UTC(),
 		ExpiresAt:    c.ExpiresAt.UTC(),
 	})
 }
@@ -49,6 +52,7 @@ func UnmarshalCredential(data []byte) (Credential, error) {
 		AccessToken:  secret.New(form.AccessToken),
 		RefreshToken: secret.New(form.RefreshToken),
 		TokenType:    form.TokenType,
+		IssuedAt:     form.IssuedAt.UTC(),
 		ExpiresAt:    form.ExpiresAt.UTC(),
 	}, nil
 }

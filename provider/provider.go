@@ -19,6 +19,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"linkgate/secret"
@@ -29,7 +30,10 @@ import (
 type Provider struct {
 	Connection Connection
 	Redirector Redirector // the user signs in at the service, in the browser
+	Refresher  Refresher  // new tokens for a refresh token
 	Revoker    Revoker    // the service can be told to forget a credential
+	Identifier Identifier // the service tells whose a credential is
+	Applier    Applier    // a credential authorises a request to the service's API
 }
 
 // Redirector runs a sign-in at the service's own pages.
@@ -48,6 +52,36 @@ type Redirector interface {
 // is known only from its discovery document, so there Revoker is always set.
 type Revoker interface {
 	Revoke(ctx context.Context, c Credential) error
+}
+
+// Refresher trades a refresh token for new tokens (RFC 6749 §6).
+type Refresher interface {
+	// Refresh sends c's refresh token once, and not after sendBy: a process that was stopped and
+	// goes on must not send a token that another one has replaced meanwhile (zero: whenever). The
+	// refresh token of the answer replaces the old one; where there is none, the old one stays.
+	// ErrInvalidGrant: the user must sign in again, if it is true. ErrRefused: our client or request
+	// is rejected, and no user can mend it. ErrUnavailable: weather; the token may have been used up
+	// all the same. ErrUnsupported: there is no refresh token.
+	Refresh(ctx context.Context, c Credential, sendBy time.Time) (Refreshed, error)
+}
+
+// Refreshed is what a refresh brought.
+type Refreshed struct {
+	Credential Credential
+	Scopes     []string // granted now; nil: the service did not say, so as before (RFC 6749 §5.1)
+	Missing    []string // asked for at first and not granted now; nil with Scopes
+}
+
+// Identifier tells whose a credential is. ErrInvalidGrant: the service answers 401 to it, so that
+// it is worth nothing any more.
+type Identifier interface {
+	Identify(ctx context.Context, c Credential) (Identity, error)
+}
+
+// Applier puts a credential into a request where the service's API wants it, in place of whatever
+// the request has there.
+type Applier interface {
+	Apply(r *http.Request, c Credential)
 }
 
 // Callback is what the service sent back through the browser.
@@ -70,6 +104,9 @@ type Identity struct {
 	Issuer  string // the ID token's iss; for OAuth 2 the connection's issuer, or the token endpoint's origin
 	Subject string // stable at that issuer; never an e-mail address
 	Name    string // for people; may be empty
+	// Settings are what the connection takes from the identity (identity.settings) for use in
+	// URLs, such as a customer's own subdomain. Each value fits as one label or path segment.
+	Settings map[string]string
 }
 
 // Deps is what a Provider needs from the outside. The zero value works: public addresses only,

@@ -1,0 +1,183 @@
+package linkedaccount
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"linkgate/database"
+	"linkgate/outbox"
+	"linkgate/provider"
+)
+
+// errOvertaken: the credential is not the one any more that was read before.
+var errOvertaken = errors.New("the credential has been replaced meanwhile")
+
+// Opened is an account with its credential in the open.
+type Opened struct {
+	Account
+	Credential provider.Credential
+}
+
+// Open reads an account and its credential at the same moment; ErrNotFound when that is wiped.
+func (s *Store) Open(ctx context.Context, id string) (Opened, error) {
+	r, err := one(ctx, s.DB, "id = $1 AND credential IS NOT NULL", id)
+	if err != nil {
+		return Opened{}, err
+	}
+	c, err := s.open(r)
+	return Opened{r.Account, c}, err
+}
+
+// Of lists a user's live accounts at a connection, the one linked last first.
+func (s *Store) Of(ctx context.Context, hostUserID, authID string) ([]Account, error) {
+	records, err := all(ctx, s.DB, `host_user_id = $1 AND auth_id = $2
+		AND status IN ('linking', 'linked', 'reauth_required') ORDER BY linked_at DESC, id DESC`, hostUserID, authID)
+	accounts := make([]Account, 0, len(records))
+	for _, r := range records {
+		accounts = append(accounts, r.Account)
+	}
+	return accounts, err
+}
+
+// claim notes that o's refresh token is about to be sent, unless it has been replaced, or somebody
+// else has sent it after takeOver and has not said what came of it. Claims are compared by the clock
+// that all replicas share.
+func (s *Store) claim(ctx context.Context, o Opened, by string, takeOver time.Duration) (claimed bool, err error) {
+	now, err := s.sharedNow(ctx)
+	if err != nil {
+		return false, err
+	}
+	err = s.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `UPDATE linked_accounts SET claimed_at = $1, claimed_by = $2
+			WHERE id = $3 AND token_version = $4 AND status IN ('linking', 'linked') AND (claimed_by = '' OR claimed_at < $5)`,
+			database.Millis(now), by, o.ID, o.TokenVersion, database.Millis(now.Add(-takeOver)))
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		claimed = n > 0
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("claiming a refresh: %w", err)
+	}
+	return claimed, nil
+}
+
+// unclaim says that what by has sent came to nothing, and that others may try.
+func (s *Store) unclaim(ctx context.Context, id, by string) error {
+	err := s.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE linked_accounts SET claimed_at = 0, claimed_by = ''
+			WHERE id = $1 AND claimed_by = $2`, id, by)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("giving a refresh up: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) sharedNow(ctx context.Context) (time.Time, error) {
+	if s.Now != nil {
+		return s.Now(), nil
+	}
+	return s.DB.Now(ctx)
+}
+
+// saveRefreshed puts a refreshed credential in o's place; errOvertaken when another one is there by
+// now. An account that is being taken back gets it too, so that it is this one that is revoked.
+func (s *Store) saveRefreshed(ctx context.Context, o Opened, n provider.Refreshed, shared, used bool) (Opened, error) {
+	var saved Opened
+	err := s.change(ctx, o.ID, func(ctx context.Context, tx *tx, r record) error {
+		if r.TokenVersion != o.TokenVersion || r.sealed == nil || !r.revokedAt.IsZero() {
+			return errOvertaken
+		}
+		r, err := s.refreshed(r, n)
+		if err != nil {
+			return err
+		}
+		if used {
+			r.UsedAt = s.now()
+		}
+		if err := tellOfRefresh(ctx, tx, r, shared); err != nil {
+			return err
+		}
+		if r.Status == ReauthRequired { // by somebody who was mistaken
+			r.Status = Linked
+		}
+		r, err = s.update(ctx, tx, r)
+		saved = Opened{r.Account, n.Credential}
+		return err
+	})
+	if err != nil {
+		return Opened{}, fmt.Errorf("saving a refreshed credential: %w", err)
+	}
+	return saved, nil
+}
+
+// refreshed is r with what a refresh brought.
+func (s *Store) refreshed(r record, n provider.Refreshed) (record, error) {
+	sealed, err := s.seal(r, n.Credential)
+	if err != nil {
+		return record{}, err
+	}
+	r.sealed = sealed
+	r.TokenVersion++
+	r.ExpiresAt = n.Credential.ExpiresAt
+	if n.Scopes != nil {
+		r.Scopes, r.Missing = n.Scopes, n.Missing
+	}
+	r.claimedAt, r.claimedBy = time.Time{}, ""
+	r.refreshAt = s.Schedule.next(r.AuthID, n.Credential, s.now())
+	return r, nil
+}
+
+// tellOfRefresh promises what follows from a refresh: an account that is being taken back has
+// another credential to revoke, and the host has another to know if it is shared with it.
+func tellOfRefresh(ctx context.Context, tx *tx, r record, shared bool) error {
+	switch {
+	case !r.live():
+		if err := outbox.Drop(ctx, tx.Tx, r.ID, Revoke); err != nil {
+			return err
+		}
+		_, err := outbox.Add(ctx, tx.Tx, outbox.Message{Kind: Revoke, AccountID: r.ID})
+		return err
+	case r.Status == ReauthRequired, shared && r.Status == Linked:
+		return announce(ctx, tx, r.ID)
+	}
+	return nil
+}
+
+// announce promises to tell the host what it has to know of an account by now.
+func announce(ctx context.Context, tx *tx, accountID string) error {
+	if err := outbox.Drop(ctx, tx.Tx, accountID, HostUpdate); err != nil {
+		return err
+	}
+	_, err := outbox.Add(ctx, tx.Tx, outbox.Message{Kind: HostUpdate, AccountID: accountID})
+	return err
+}
+
+// RequireReauth records that o's credential is worth nothing any more, and promises to tell the
+// host. It does nothing, and flagged is false, when the credential was replaced or the account
+// taken back meanwhile.
+func (s *Store) RequireReauth(ctx context.Context, o Opened) (flagged bool, err error) {
+	err = s.change(ctx, o.ID, func(ctx context.Context, tx *tx, r record) error {
+		if flagged = r.usable() && r.TokenVersion == o.TokenVersion; !flagged {
+			return nil
+		}
+		wasAdded := r.Status == Linked // else the message that adds it will tell
+		r.Status = ReauthRequired
+		r.claimedAt, r.claimedBy, r.refreshAt = time.Time{}, "", time.Time{}
+		if _, err := s.update(ctx, tx, r); err != nil || !wasAdded {
+			return err
+		}
+		return announce(ctx, tx, r.ID)
+	})
+	if err != nil {
+		return false, fmt.Errorf("recording that the user must sign in again: %w", err)
+	}
+	return flagged, nil
+}
