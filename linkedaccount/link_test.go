@@ -22,14 +22,14 @@ func TestLinkNew(t *testing.T) {
 		a, messageID := link(t, s, g)
 		want := linkedaccount.Account{
 			ID: a.ID, HostUserID: user, AuthID: authID, Identity: g.Identity, Status: linkedaccount.Linking,
-			Scopes: g.Scopes, Missing: g.Missing, ExpiresAt: g.Credential.ExpiresAt, Version: 1,
+			Scopes: g.Scopes, Missing: g.Missing, ExpiresAt: g.Credential.ExpiresAt, Version: 1, TokenVersion: 1,
 		}
-		times := cmpopts.IgnoreFields(linkedaccount.Account{}, "CreatedAt", "UpdatedAt")
+		times := cmpopts.IgnoreFields(linkedaccount.Account{}, "CreatedAt", "UpdatedAt", "LinkedAt")
 		for name, got := range map[string]linkedaccount.Account{"returned": a, "read": byID(t, s, a.ID)} {
 			if diff := cmp.Diff(want, got, times); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", name, diff)
 			}
-			if got.CreatedAt.IsZero() || got.UpdatedAt.IsZero() {
+			if got.CreatedAt.IsZero() || got.UpdatedAt.IsZero() || got.LinkedAt.IsZero() {
 				t.Errorf("%s: no times", name)
 			}
 		}

@@ -31,7 +31,7 @@ type modelled struct {
 // perhaps much later, perhaps never, and after others that read more than it did.
 type attempt struct {
 	messageID, kind, accountID string
-	version                    int64
+	version, tokenVersion      int64
 	idle                       bool // it found nothing to do
 }
 
@@ -154,7 +154,7 @@ func (w *world) begin(id string) {
 	for _, kind := range slices.Sorted(maps.Keys(messages)) {
 		a := byID(w.T, w.store, id)
 		idle := kind == linkedaccount.HostAdd && a.Status != linkedaccount.Linking
-		w.attempts = append(w.attempts, attempt{messages[kind], kind, id, a.Version, idle})
+		w.attempts = append(w.attempts, attempt{messages[kind], kind, id, a.Version, a.TokenVersion, idle})
 		w.did("begin %s of %s at version %d", kind, id, a.Version)
 	}
 }
@@ -206,7 +206,7 @@ func (w *world) report(a attempt, refused bool) {
 		check(w.T, w.store.HostDeleted(ctx, a.accountID, a.version))
 		m.HostDeleted = m.HostDeleted || m.takenBack() && current
 	case a.kind == linkedaccount.Revoke:
-		check(w.T, w.store.Revoked(ctx, a.accountID, a.version))
+		check(w.T, w.store.Revoked(ctx, linkedaccount.Account{ID: a.accountID, TokenVersion: a.tokenVersion}))
 		m.revoked = m.revoked || m.takenBack() && current
 	}
 	m.settle()

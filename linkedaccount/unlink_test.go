@@ -1,7 +1,6 @@
 package linkedaccount_test
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -23,10 +22,12 @@ func linked(t *testing.T, s *linkedaccount.Store, subject string) linkedaccount.
 
 func TestUnlinkIsDoneWhenBothAre(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
-		type step = func(ctx context.Context, id string, version int64) error
+		type step = func(linkedaccount.Account) error
+		hostDeleted := func(a linkedaccount.Account) error { return s.HostDeleted(t.Context(), a.ID, a.Version) }
+		revoked := func(a linkedaccount.Account) error { return s.Revoked(t.Context(), a) }
 		for name, steps := range map[string][]step{
-			"host first":    {s.HostDeleted, s.HostDeleted, s.Revoked, s.Revoked},
-			"service first": {s.Revoked, s.Revoked, s.HostDeleted, s.HostDeleted},
+			"host first":    {hostDeleted, hostDeleted, revoked, revoked},
+			"service first": {revoked, revoked, hostDeleted, hostDeleted},
 		} {
 			t.Run(name, func(t *testing.T) {
 				a := linked(t, s, name) // what is reported later is about this version's credential
@@ -41,7 +42,7 @@ func TestUnlinkIsDoneWhenBothAre(t *testing.T) {
 						wantStatus(t, s, a.ID, linkedaccount.Unlinking)
 						wantToken(t, s, a.ID, "1")
 					}
-					check(t, step(t.Context(), a.ID, a.Version))
+					check(t, step(a))
 				}
 				wantStatus(t, s, a.ID, linkedaccount.Unlinked)
 				wantWiped(t, s, a.ID)
