@@ -2,7 +2,6 @@ package linkedaccount
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -50,34 +49,16 @@ func (s *Store) claim(ctx context.Context, o Opened, by string, takeOver time.Du
 	if err != nil {
 		return false, err
 	}
-	err = s.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `UPDATE linked_accounts SET claimed_at = $1, claimed_by = $2
-			WHERE id = $3 AND token_version = $4 AND status IN ('linking', 'linked') AND (claimed_by = '' OR claimed_at < $5)`,
-			database.Millis(now), by, o.ID, o.TokenVersion, database.Millis(now.Add(-takeOver)))
-		if err != nil {
-			return err
-		}
-		n, err := result.RowsAffected()
-		claimed = n > 0
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("claiming a refresh: %w", err)
-	}
-	return claimed, nil
+	return s.exec(ctx, "claiming a refresh", `UPDATE linked_accounts SET claimed_at = $1, claimed_by = $2
+		WHERE id = $3 AND token_version = $4 AND status IN ('linking', 'linked') AND (claimed_by = '' OR claimed_at < $5)`,
+		database.Millis(now), by, o.ID, o.TokenVersion, database.Millis(now.Add(-takeOver)))
 }
 
 // unclaim says that what by has sent came to nothing, and that others may try.
 func (s *Store) unclaim(ctx context.Context, id, by string) error {
-	err := s.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE linked_accounts SET claimed_at = 0, claimed_by = ''
-			WHERE id = $1 AND claimed_by = $2`, id, by)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("giving a refresh up: %w", err)
-	}
-	return nil
+	_, err := s.exec(ctx, "giving a refresh up", `UPDATE linked_accounts SET claimed_at = 0, claimed_by = ''
+		WHERE id = $1 AND claimed_by = $2`, id, by)
+	return err
 }
 
 func (s *Store) sharedNow(ctx context.Context) (time.Time, error) {
