@@ -77,6 +77,7 @@ type Host struct {
 	users    []User
 	accounts []Account        // oldest first
 	added    map[string]added // by user id and Idempotency-Key
+	updates  map[string]int   // by account id
 }
 
 // NewHost makes a host without any linked accounts.
@@ -94,7 +95,8 @@ func NewHost(o HostOptions) *Host {
 		o.Apps = demoApps()
 	}
 	h := &Host{
-		apiKey: o.APIKey, proxySecret: o.ProxySecret, apps: o.Apps, users: slices.Clone(o.Users), added: map[string]added{},
+		apiKey: o.APIKey, proxySecret: o.ProxySecret, apps: o.Apps, users: slices.Clone(o.Users),
+		added: map[string]added{}, updates: map[string]int{},
 	}
 	h.stage.errorBody = hostError
 	h.proxy = &httputil.ReverseProxy{
@@ -211,6 +213,14 @@ func (h *Host) Put(a Account) Account {
 
 // Calls counts the API requests for op that arrived with the right API key, faulty ones included.
 func (h *Host) Calls(op string) int { return h.stage.count(op) }
+
+// Updates counts how often an account has been updated; a request that a fault kept from being
+// done has not.
+func (h *Host) Updates(linkedAccountID string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.updates[linkedAccountID]
+}
 
 // Play directs the API from now on; the zero Script ends it.
 func (h *Host) Play(s Script) { h.stage.play(s) }

@@ -223,6 +223,7 @@ func (h *Host) update(userID, id string, r *http.Request) (any, error) {
 		return nil, errNotFound
 	}
 	h.accounts[i] = body.account(userID, id)
+	h.updates[id]++
 	return toWire(h.accounts[i]), nil
 }
 

@@ -122,6 +122,27 @@ func TestClicks(t *testing.T) {
 	}
 }
 
+// A call goes out as the card made it.
+func TestCall(t *testing.T) {
+	l := newLinkgate(t, 200, "ok")
+	h := demo.NewHost(demo.HostOptions{LinkgateURL: l.URL})
+	r, err := http.NewRequestWithContext(t.Context(), "PUT", "/api/echo//a%2Fb/../c?x=1", strings.NewReader("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := h.Call("u_ada", "a/b", r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if got, want := <-l.requests, "PUT /call/a%2Fb/api/echo//a%2Fb/../c?x=1 body 2"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if len(r.Header) != 0 {
+		t.Errorf("the card's own request now has %v", r.Header)
+	}
+}
+
 func TestHostPage(t *testing.T) {
 	ctx := t.Context()
 	h := demo.NewHost(demo.HostOptions{LinkgateURL: "http://127.0.0.1:8080/"})

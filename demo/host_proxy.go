@@ -59,11 +59,12 @@ func (h *Host) rewrite(p *httputil.ProxyRequest) {
 	}
 	// Cookies know no ports: on loopback these are Linkgate's own, which a host would never see.
 	p.Out.Header.Del("Cookie")
-	h.vouch(p.Out.Header, h.signedIn(p.In).ID)
+	h.Vouch(p.Out.Header, h.signedIn(p.In).ID)
 }
 
-// vouch says who acted, and that it is the host who says so.
-func (h *Host) vouch(header http.Header, userID string) {
+// Vouch adds the headers that say who acted, and that it is the host who says so, for requests
+// that neither Proxy nor Call can make, such as a WebSocket's.
+func (h *Host) Vouch(header http.Header, userID string) {
 	header.Set("blink-auth-proxysecret", h.proxySecret.Reveal())
 	header.Set("blink-auth-userid", userID)
 }
@@ -82,8 +83,23 @@ func (h *Host) Proxy(ctx context.Context, userID, method, path string, body io.R
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	h.vouch(r.Header, userID)
+	h.Vouch(r.Header, userID)
 	return http.DefaultTransport.RoundTrip(r)
+}
+
+// Call sends a card's request to the service of authID in userID's name. r is as the card makes
+// it, with no more of the address than what comes below the connection's base URL: "/api/me?x=1".
+// The path is sent as it is, dots and all.
+func (h *Host) Call(userID, authID string, r *http.Request) (*http.Response, error) {
+	to, err := url.Parse(h.linkgateURL() + "/call/" + url.PathEscape(authID) + r.URL.EscapedPath())
+	if err != nil {
+		return nil, err
+	}
+	to.RawQuery, to.ForceQuery = r.URL.RawQuery, r.URL.ForceQuery
+	out := r.Clone(r.Context())
+	out.URL, out.Host = to, ""
+	h.Vouch(out.Header, userID)
+	return http.DefaultTransport.RoundTrip(out)
 }
 
 // Connect clicks Connect for userID and returns the authorization_url. An answer other than 200

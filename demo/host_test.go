@@ -50,6 +50,9 @@ func TestHostAPI(t *testing.T) {
 	if err != nil || !got.RequiresReauth || !got.AccessToken.IsZero() || !got.Expiry.IsZero() || got.Extra != "Ada" {
 		t.Errorf("after the update: %+v, %v", got, err)
 	}
+	if got := h.Updates(added.ID); got != 1 {
+		t.Errorf("updates = %d, want 1", got)
+	}
 	if all, err := c.List(ctx, "u_ada"); err != nil || len(all) != 1 || all[0].ID != added.ID {
 		t.Errorf("list = %+v, %v; want the one account", all, err)
 	}
@@ -107,8 +110,8 @@ func TestHostAPIRefusals(t *testing.T) {
 			t.Errorf("another key: err = %v, want ErrUnauthorized", err)
 		}
 	}
-	if len(h.Accounts("u_grace")) != 1 {
-		t.Error("Grace's account is gone")
+	if len(h.Accounts("u_grace")) != 1 || h.Updates(grace.ID) != 0 {
+		t.Error("Grace's account is gone or another")
 	}
 }
 

@@ -75,6 +75,12 @@ func tokenRequest(t *testing.T, p *party, g grant) string {
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.SetBasicAuth(g.config.ClientID, g.config.ClientSecret)
+	return inShort(t, r)
+}
+
+// inShort sends a request and says in short what came back.
+func inShort(t *testing.T, r *http.Request) string {
+	t.Helper()
 	client := &http.Client{
 		Timeout:       500 * time.Millisecond,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -28,7 +28,21 @@ const (
 	OpRevoke     = "revoke"    // RFC 7009
 	OpIntrospect = "introspect"
 	OpUserinfo   = "userinfo"
-	OpProfile    = "profile" // /api/me, the service's own idea of a user
+)
+
+// Operations of the external service's API.
+const (
+	OpProfile   = "profile" // /api/me, the service's own idea of a user
+	OpNotes     = "notes"   // list and create
+	OpEcho      = "echo"
+	OpUpload    = "upload"
+	OpDownload  = "download"
+	OpEvents    = "events"
+	OpWebSocket = "websocket"
+	OpSlow      = "slow"
+	OpStatus    = "status"
+	OpRedirect  = "redirect"
+	OpForbidden = "forbidden" // whatever a careless server would take for /api/forbidden-for-calls
 )
 
 // Password is the password of every user of the simulated service. Its sign-in page shows it.
@@ -62,8 +76,8 @@ type ServiceUser struct {
 }
 
 // Service is "Acme Notes": an OAuth 2.0 and OpenID Connect server with a sign-in and a consent
-// page. PKCE with S256 is enforced, refresh tokens rotate and their reuse ends the grant, every
-// authorization response has iss (RFC 9207).
+// page, and an API for those who have an access token. PKCE with S256 is enforced, refresh tokens
+// rotate and their reuse ends the grant, every authorization response has iss (RFC 9207).
 type Service struct {
 	options ServiceOptions
 	oauth   fosite.OAuth2Provider
@@ -72,6 +86,9 @@ type Service struct {
 	routes  http.Handler
 	stage   stage
 	ledger  ledger
+	tokens  tokenUses
+	notes   notebook
+	flow    flow
 
 	// exchange makes the token endpoint one at a time: fosite looks at a code or refresh token
 	// and uses it up in two steps, and a second request must not come in between.

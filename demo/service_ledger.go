@@ -13,6 +13,7 @@ import (
 type ledger struct {
 	mu      sync.Mutex
 	secrets []string
+	known   map[string]bool
 	issued  []string       // codes
 	sent    map[string]int // token requests by code
 }
@@ -21,8 +22,12 @@ type ledger struct {
 func (l *ledger) add(secrets ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.known == nil {
+		l.known = map[string]bool{}
+	}
 	for _, s := range secrets {
-		if s != "" && !slices.Contains(l.secrets, s) {
+		if s != "" && !l.known[s] {
+			l.known[s] = true
 			l.secrets = append(l.secrets, s)
 		}
 	}

@@ -26,7 +26,6 @@ func (s *Service) newRoutes() http.Handler {
 		"POST /oauth/revoke":                    {OpRevoke, s.revoke},
 		"POST /oauth/introspect":                {OpIntrospect, s.introspect},
 		"GET /oauth/userinfo":                   {OpUserinfo, s.userinfo},
-		"GET /api/me":                           {OpProfile, s.profile},
 	}
 	for pattern, o := range operations {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -35,14 +34,27 @@ func (s *Service) newRoutes() http.Handler {
 	}
 	mux.HandleFunc("GET /{$}", s.homePage)
 	mux.HandleFunc("GET /style.css", serviceStyle)
-	return http.NewCrossOriginProtection().Handler(mux)
+	pages, api := http.NewCrossOriginProtection().Handler(mux), s.newAPI()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Not through the mux, which would clean the path, nor guarded against forgery: no browser
+		// adds an access token by itself.
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			api.ServeHTTP(w, r)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})
 }
 
-// note counts a code before anything can go wrong with the request that carries it.
+// note counts a code or refresh token before anything can go wrong with the request that carries it.
 func (s *Service) note(op string, r *http.Request) {
-	if op == OpToken {
-		s.ledger.useCode(r.PostForm.Get("code"))
-		s.ledger.add(r.PostForm.Get("code_verifier"))
+	if op != OpToken {
+		return
+	}
+	s.ledger.useCode(r.PostForm.Get("code"))
+	s.ledger.add(r.PostForm.Get("code_verifier"))
+	if IsRefresh(r) {
+		s.tokens.refresh(r.PostForm.Get("refresh_token"))
 	}
 }
 
@@ -101,6 +113,9 @@ func (s *Service) token(w http.ResponseWriter, r *http.Request) {
 		response.SetExtra("id_token", idToken)
 	}
 	s.ledger.add(response.GetAccessToken(), refreshToken, idToken)
+	if IsRefresh(r) {
+		s.tokens.replace(r.PostForm.Get("refresh_token"))
+	}
 	s.oauth.WriteAccessResponse(ctx, w, request, response)
 }
 
@@ -134,22 +149,10 @@ func (s *Service) userinfo(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, claims)
 }
 
-// profile is how a service without OpenID Connect tells who somebody is: in its own way.
-func (s *Service) profile(w http.ResponseWriter, r *http.Request) {
-	user, _, ok := s.caller(r)
-	if !ok {
-		unauthorized(w)
-		return
-	}
-	writeJSON(w, http.StatusOK, map[string]any{
-		"account": map[string]any{"id": user.Subject, "display_name": user.Name},
-	})
-}
-
 // caller is whose access token a request bears (RFC 6750 §2.1).
 func (s *Service) caller(r *http.Request) (ServiceUser, fosite.Arguments, bool) {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
+	token := bearer(r)
+	if token == "" {
 		return ServiceUser{}, nil, false
 	}
 	use, request, err := s.oauth.IntrospectToken(r.Context(), token, fosite.AccessToken, new(openid.DefaultSession))
@@ -162,6 +165,19 @@ func (s *Service) caller(r *http.Request) (ServiceUser, fosite.Arguments, bool) 
 		}
 	}
 	return ServiceUser{}, nil, false
+}
+
+// bearer is the access token of a request; empty if it has none, or two.
+func bearer(r *http.Request) string {
+	values := r.Header.Values("Authorization")
+	if len(values) != 1 {
+		return ""
+	}
+	token, ok := strings.CutPrefix(values[0], "Bearer ")
+	if !ok {
+		return ""
+	}
+	return token
 }
 
 func unauthorized(w http.ResponseWriter) {
