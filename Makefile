@@ -32,7 +32,7 @@ fuzz: ## run each fuzz target for FUZZTIME (20s)
 	@scripts/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: ## measure against a bare handler; BENCHFLAGS='-rounds 5 -length 1s' for a short one
+bench: ## measure against a bare handler, a bare proxy and nginx; BENCHFLAGS='-only call -rounds 5' for a part
 	@scripts/bench $(BENCHFLAGS)
 
 .PHONY: build

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,13 +20,17 @@ import (
 // proxySecret is shared by the generator, as the host, and Linkgate.
 const proxySecret = "benchmark-benchmark-benchmark-01"
 
-// people is how many users click in turn: so many that none reaches the limit for one user, and
-// as many as Linkgate may well have to remember for that limit.
-const people = 50_000
+// target is what the host asks for, in the name of one user after the other.
+type target struct {
+	method, path string
+	users        int64 // how many take turns
+	size         int   // of the answer's body in bytes; zero: any
+}
 
 // generator makes load.
 type generator struct {
-	clicks atomic.Int64 // so far
+	target
+	sent atomic.Int64 // so far
 }
 
 // round is what one round of load showed.
@@ -47,7 +52,7 @@ func (r round) latency(quantile float64) float64 {
 	return float64(r.latencies[int(quantile*float64(len(r.latencies)-1))].Microseconds())
 }
 
-// load sends POST /auth over as many connections as asked, one request after the other on each.
+// load asks over as many connections as wanted, one request after the other on each.
 func (g *generator) load(ctx context.Context, addr string, connections int, length time.Duration) (round, error) {
 	var workers sync.WaitGroup
 	found := make([][]time.Duration, connections)
@@ -74,7 +79,7 @@ func (g *generator) work(ctx context.Context, addr string, until time.Time) ([]t
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if _, err := c.click(g.clicks.Add(1) % people); err != nil {
+		if _, err := c.ask(g.target, g.sent.Add(1)%g.users); err != nil {
 			return nil, err
 		}
 		end := time.Now()
@@ -100,19 +105,28 @@ func dial(ctx context.Context, addr string) (*client, error) {
 	return &client{conn: conn, answers: bufio.NewReader(conn)}, nil
 }
 
-// click is a user's click on Connect, as the host proxies it. It returns the answer's body.
-func (c *client) click(user int64) ([]byte, error) {
+// ask is a user's click as the host proxies it. It returns the answer's body.
+func (c *client) ask(t target, user int64) ([]byte, error) {
 	c.request.Reset()
-	fmt.Fprintf(&c.request, "POST /auth/bench HTTP/1.1\r\nHost: connect.example.com\r\nContent-Length: 0\r\n"+
-		"Blink-Auth-Proxysecret: %s\r\nBlink-Auth-Userid: user-%d\r\n\r\n", proxySecret, user)
+	fmt.Fprintf(&c.request, "%s %s HTTP/1.1\r\nHost: connect.example.com\r\n", t.method, t.path)
+	if t.method == http.MethodPost {
+		c.request.WriteString("Content-Length: 0\r\n")
+	}
+	fmt.Fprintf(&c.request, "Blink-Auth-Proxysecret: %s\r\nBlink-Auth-Userid: %s\r\n\r\n", proxySecret, userID(user))
 	if err := c.conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		return nil, err
 	}
 	if _, err := c.conn.Write(c.request.Bytes()); err != nil {
 		return nil, err
 	}
-	return readAnswer(c.answers)
+	body, err := readAnswer(c.answers)
+	if err == nil && t.size > 0 && len(body) != t.size {
+		return nil, fmt.Errorf("the answer has %d bytes, want %d", len(body), t.size)
+	}
+	return body, err
 }
+
+func userID(user int64) string { return "user-" + strconv.FormatInt(user, 10) }
 
 // readAnswer reads a 200 with a Content-Length; anything else is an error.
 func readAnswer(r *bufio.Reader) ([]byte, error) {

@@ -60,29 +60,72 @@ func (p *process) stop() {
 	_ = p.command.Wait()
 }
 
-// clickable is ready when a click is answered with 200.
-func clickable(addr string) func(context.Context) error {
+// startAll starts servers one after the other. What it returns is to be stopped even if it fails.
+func startAll(begin ...func() (*process, error)) (started []*process, err error) {
+	for _, begin := range begin {
+		p, err := begin()
+		if err != nil {
+			return started, err
+		}
+		started = append(started, p)
+	}
+	return started, nil
+}
+
+func stopAll(started []*process) {
+	for _, p := range started {
+		p.stop()
+	}
+}
+
+// answers is ready when what the target asks for is answered with 200.
+func answers(addr string, t target) func(context.Context) error {
 	return func(ctx context.Context) error {
 		c, err := dial(ctx, addr)
 		if err != nil {
 			return err
 		}
 		defer c.conn.Close()
-		_, err = c.click(0)
+		_, err = c.ask(t, 0)
 		return err
+	}
+}
+
+// listens is ready when addr can be connected to.
+func listens(addr string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		c, err := dial(ctx, addr)
+		if err != nil {
+			return err
+		}
+		return c.conn.Close()
 	}
 }
 
 // tick is the unit of CPU times in /proc (USER_HZ, which is 100 wherever Go runs on Linux).
 const tick = time.Second / 100
 
-// cpu is the time that the process has used, in user space and in the kernel; proc(5).
+// cpu is the time that the process and its children have used, in user space and in the kernel;
+// proc(5).
 func (p *process) cpu() (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
+	pid := strconv.Itoa(p.command.Process.Pid)
+	children, err := os.ReadFile("/proc/" + pid + "/task/" + pid + "/children")
 	if err != nil {
 		return 0, fmt.Errorf("reading CPU time: %w", err)
 	}
-	return parseCPU(string(stat))
+	var used time.Duration
+	for _, pid := range append(strings.Fields(string(children)), pid) {
+		stat, err := os.ReadFile("/proc/" + pid + "/stat")
+		if err != nil {
+			return 0, fmt.Errorf("reading CPU time: %w", err)
+		}
+		own, err := parseCPU(string(stat))
+		if err != nil {
+			return 0, err
+		}
+		used += own
+	}
+	return used, nil
 }
 
 func parseCPU(stat string) (time.Duration, error) {

@@ -2,19 +2,19 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"time"
+	"syscall"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// connections is a connections.yaml with one connection, whose service is never called.
+// connections is a connections.yaml with one connection. Its service is never asked for anything
+// but what callRules allow.
 const connections = `connections:
   - auth_id: bench
     provider: oauth2
@@ -26,17 +26,36 @@ const connections = `connections:
     identity: {url: https://service.example.com/me, id: id}
 `
 
+// callRules are the rest of the connection where calls are measured; its one parameter is the
+// service's address.
+const callRules = `    calls:
+      base_url: http://%s
+      allow: ["GET /thing"]
+`
+
 // servers starts what is measured.
 type servers struct {
-	linkgate string // path of the binary
-	bare     string
-	dir      string // for what they store
+	linkgate  string // path of the binary
+	bare      string
+	bareProxy string
+	service   string
+	dir       string // for what they store
+}
+
+// setting is what Linkgate is started amid.
+type setting struct {
+	redis   string // URL; empty: embedded
+	service string // address that calls go to; empty: there are none, and POST /auth is measured
 }
 
 // startLinkgate starts Linkgate with its defaults: embedded stores unless there is a Redis URL.
-func (s servers) startLinkgate(ctx context.Context, redisURL string) (*process, error) {
+func (s servers) startLinkgate(ctx context.Context, in setting) (*process, error) {
+	data, file, first := s.dataDir(), connections, click()
+	if in.service != "" {
+		data, file, first = s.callDataDir(), connections+fmt.Sprintf(callRules, in.service), call()
+	}
 	config := filepath.Join(s.dir, "connections.yaml")
-	if err := os.WriteFile(config, []byte(connections), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(file), 0o600); err != nil {
 		return nil, fmt.Errorf("writing connections: %w", err)
 	}
 	addr, err := freeAddr()
@@ -47,10 +66,13 @@ func (s servers) startLinkgate(ctx context.Context, redisURL string) (*process, 
 	command.Env = []string{
 		"ADDR=" + addr, "OPERATOR_ADDR=127.0.0.1:0", "PUBLIC_URL=https://connect.example.com",
 		"HOST_API_KEY=benchmark", "HOST_PROXY_SECRET=" + proxySecret, "HOST_API_URL=https://host.example.com",
-		"CONNECTIONS_FILE=" + config, "DATA_DIR=" + filepath.Join(s.dir, "data"), "REDIS_URL=" + redisURL,
+		"CONNECTIONS_FILE=" + config, "DATA_DIR=" + data, "REDIS_URL=" + in.redis, "ALLOW_PRIVATE_NETWORKS=true",
 	}
-	return start(ctx, s.dir, "Linkgate", addr, command, clickable(addr))
+	return start(ctx, s.dir, "Linkgate", addr, command, answers(addr, first))
 }
+
+func (s servers) dataDir() string     { return filepath.Join(s.dir, "data") }
+func (s servers) callDataDir() string { return filepath.Join(s.dir, "data-calls") }
 
 func (s servers) startBare(ctx context.Context, redisURL string, v value) (*process, error) {
 	addr, err := freeAddr()
@@ -59,7 +81,44 @@ func (s servers) startBare(ctx context.Context, redisURL string, v value) (*proc
 	}
 	command := exec.CommandContext(ctx, s.bare, "-addr", addr, "-redis", redisURL,
 		"-bytes", strconv.FormatInt(v.bytes, 10), "-life", v.life.String())
-	return start(ctx, s.dir, "the bare handler", addr, command, clickable(addr))
+	return start(ctx, s.dir, "the bare handler", addr, command, answers(addr, click()))
+}
+
+func (s servers) startService(ctx context.Context) (*process, error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	command := exec.CommandContext(ctx, s.service, "-addr", addr, "-bytes", strconv.Itoa(answerSize))
+	return start(ctx, s.dir, "the service", addr, command, listens(addr))
+}
+
+func (s servers) startBareProxy(ctx context.Context, service string) (*process, error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	command := exec.CommandContext(ctx, s.bareProxy, "-addr", addr, "-service", "http://"+service, "-token", token)
+	return start(ctx, s.dir, "the bare proxy", addr, command, answers(addr, call()))
+}
+
+// startNginx starts an nginx with one worker for each core.
+func (s servers) startNginx(ctx context.Context, path, service string) (*process, error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(s.dir, "nginx")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("configuring nginx: %w", err)
+	}
+	config := filepath.Join(dir, "nginx.conf")
+	if err := os.WriteFile(config, []byte(fmt.Sprintf(nginxConfig, dir, service, addr, token)), 0o600); err != nil {
+		return nil, fmt.Errorf("configuring nginx: %w", err)
+	}
+	command := exec.CommandContext(ctx, path, "-c", config, "-p", dir, "-e", "stderr")
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) } // so that it ends its workers
+	return start(ctx, s.dir, "nginx", addr, command, answers(addr, call()))
 }
 
 // startRedis starts a redis-server that keeps nothing on disk.
@@ -77,41 +136,4 @@ func (s servers) startRedis(ctx context.Context) (*process, *redis.Client, error
 	client := redis.NewClient(&redis.Options{Addr: addr})
 	p, err := start(ctx, s.dir, "redis-server", addr, command, func(ctx context.Context) error { return client.Ping(ctx).Err() })
 	return p, client, err
-}
-
-// value is what Linkgate writes for a click.
-type value struct {
-	bytes int64
-	life  time.Duration
-}
-
-// valueOf lets Linkgate write one and looks at it, so that the bare handler does the same work.
-func valueOf(ctx context.Context, linkgate *process, client *redis.Client) (value, error) {
-	if err := client.FlushAll(ctx).Err(); err != nil {
-		return value{}, fmt.Errorf("emptying Redis: %w", err)
-	}
-	c, err := dial(ctx, linkgate.addr)
-	if err != nil {
-		return value{}, err
-	}
-	defer c.conn.Close()
-	body, err := c.click(0)
-	if err != nil {
-		return value{}, err
-	}
-	if !json.Valid(body) {
-		return value{}, fmt.Errorf("the answer is not JSON: %q", body)
-	}
-	keys, err := client.Keys(ctx, "*").Result()
-	if err != nil {
-		return value{}, fmt.Errorf("reading keys: %w", err)
-	}
-	if len(keys) != 1 {
-		return value{}, fmt.Errorf("one click wrote %d keys, want 1", len(keys))
-	}
-	v := value{bytes: client.StrLen(ctx, keys[0]).Val(), life: client.TTL(ctx, keys[0]).Val()}
-	if v.bytes == 0 || v.life <= 0 {
-		return value{}, fmt.Errorf("one click wrote a value of %d bytes that lives for %v", v.bytes, v.life)
-	}
-	return v, nil
 }

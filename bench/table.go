@@ -10,19 +10,32 @@ import (
 
 // table is the outcome, as Markdown.
 type table struct {
-	rows []string
+	names []string // of Linkgate, of what it stands beside, and perhaps of something else to compare with
+	rows  []string
 }
 
-// add makes a row of what was measured in the same rounds. Ratios are medians of the rounds'
-// ratios: what slows a whole round down drops out of them.
-func (t *table) add(what, format string, figures [3][]float64) {
-	ours, theirs := fmt.Sprintf(format, median(figures[linkgate])), fmt.Sprintf(format, median(figures[bare]))
-	t.rows = append(t.rows, fmt.Sprintf("| %s | %s | %s | %.2f | %.2f |", what, ours, theirs,
-		ratio(figures[linkgate], figures[bare]), ratio(figures[control], figures[bare])))
+// add makes a row of what was measured in the same rounds, by contestant. Ratios are medians of the
+// rounds' ratios: what slows a whole round down drops out of them.
+func (t *table) add(what, format string, figures [][]float64) {
+	cell := func(i int) string { return fmt.Sprintf(format, median(figures[i])) }
+	row := fmt.Sprintf("| %s | %s | %s | %.2f | %.2f |", what, cell(linkgate), cell(bare),
+		ratio(figures[linkgate], figures[bare]), ratio(figures[control], figures[bare]))
+	if len(figures) > other {
+		row += fmt.Sprintf(" %s | %.2f |", cell(other), ratio(figures[linkgate], figures[other]))
+	}
+	t.rows = append(t.rows, row)
 }
 
 func (t table) String() string {
-	return "| | Linkgate | bare Echo | ratio | A/A |\n|---|---:|---:|---:|---:|\n" + strings.Join(t.rows, "\n") + "\n"
+	if len(t.rows) == 0 {
+		return ""
+	}
+	header, line := fmt.Sprintf("| | %s | %s | ratio | A/A |", t.names[0], t.names[1]), "|---|---:|---:|---:|---:|"
+	if len(t.names) > 2 {
+		header += fmt.Sprintf(" %s | ratio |", t.names[2])
+		line += "---:|---:|"
+	}
+	return header + "\n" + line + "\n" + strings.Join(t.rows, "\n") + "\n\n"
 }
 
 func ratio(ours, theirs []float64) float64 {
