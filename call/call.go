@@ -84,6 +84,3 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, to Target) error {
 
 // Wait returns when no call and no stream is under way, or when ctx ends.
 func (p *Proxy) Wait(ctx context.Context) error { panic("unwritten") }
-
-// Problems lists every mistake in the calls, credential and app keys of a connection.
-func Problems(c provider.Connection) []provider.Problem { panic("unwritten") }

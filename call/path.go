@@ -1,0 +1,206 @@
+package call
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+const (
+	maxPath      = 8 << 10 // bytes; no server that we know takes more
+	maxDecodings = 3       // a path that is still encoded after these is meant to deceive
+	maxViews     = 64      // an honest path has one to eight
+)
+
+// path is a path below a base URL, and everything that a service may take it for. Services, and the
+// gateways before them, differ in what they do to a path: decode it once or several times, before
+// or after they cut it at the slashes, take a backslash for a slash, drop ";parameters" or slashes
+// that stand together, make plain letters of wide ones. Which of these happen can't be known. So a
+// path with a reading that leaves the base is refused (readPath), and one with several harmless
+// readings is allowed only if each of them is (rules.allow).
+type path struct {
+	escaped  string     // as it came, and as it is sent
+	readings [][]string // each: decoded segments; a trailing slash is an empty segment at the end
+}
+
+// readPath reads a path as it stands in a request line: escaped, beginning with a slash. It fails
+// with ErrBadPath, and says why without repeating the path.
+func readPath(escaped string) (path, error) {
+	found, why := readings(escaped)
+	if why != "" {
+		return path{}, fmt.Errorf("reading the path: %w: %s", ErrBadPath, why)
+	}
+	return path{escaped: escaped, readings: found}, nil
+}
+
+// readings are all readings of a path, that of RFC 3986 first; or why it is refused.
+func readings(escaped string) (found [][]string, why string) {
+	if why := spellingMistake(escaped); why != "" {
+		return nil, why
+	}
+	views := []view{{text: escaped}}
+	for i := 0; i < len(views); i++ { // views grows meanwhile
+		if why := views[i].mistake(); why != "" {
+			return nil, why
+		}
+		for _, v := range views[i].steps() {
+			if !slices.Contains(views, v) {
+				views = append(views, v)
+			}
+		}
+		if len(views) > maxViews {
+			return nil, "it can be read in too many ways"
+		}
+	}
+	for _, v := range views {
+		segments := v.segments()
+		same := func(other []string) bool { return slices.Equal(other, segments) }
+		if !slices.ContainsFunc(found, same) {
+			found = append(found, segments)
+		}
+	}
+	return found, ""
+}
+
+// spellingMistake holds a path to the grammar of RFC 3986 §3.3, with the square brackets besides,
+// which browsers leave as they are.
+func spellingMistake(escaped string) string {
+	switch {
+	case !strings.HasPrefix(escaped, "/"):
+		return "it does not begin with a slash"
+	case len(escaped) > maxPath:
+		return "it is too long"
+	case strings.Contains(escaped, "//"):
+		return "it has an empty segment"
+	}
+	for i := 0; i < len(escaped); i++ {
+		switch c := escaped[i]; {
+		case c == '%' && !isTriplet(escaped[i:]):
+			return "it has a percent sign that encodes nothing"
+		case c != '%' && !isPathByte(c):
+			return "it has a character that must be encoded"
+		}
+	}
+	return ""
+}
+
+func isPathByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+		strings.IndexByte("/-._~!$&'()*+,;=:@[]", c) >= 0
+}
+
+// view is the text of a path as some service may come to see it.
+type view struct {
+	text  string // begins with a slash
+	depth int    // how often it has been decoded
+}
+
+// steps are what a service may make of a view by doing one thing to it.
+func (v view) steps() []view {
+	steps := []view{
+		{unescape(v.text), v.depth + 1},
+		{parameters.ReplaceAllLiteralString(v.text, ""), v.depth},
+		{slashes.ReplaceAllLiteralString(v.text, "/"), v.depth},
+		{strings.ReplaceAll(v.text, `\`, "/"), v.depth},
+		{beforeQuery(v.text), v.depth},
+		{plain(v.text), v.depth},
+	}
+	return slices.DeleteFunc(steps, func(s view) bool { return s.text == v.text })
+}
+
+var (
+	parameters  = regexp.MustCompile(`;[^/]*`)
+	slashes     = regexp.MustCompile(`/{2,}`)
+	scheme      = regexp.MustCompile(`^/[A-Za-z][A-Za-z0-9+.-]*:(/|$)`)
+	encodedMark = regexp.MustCompile(`(?i)%(23|3f)`)
+	wideEscape  = regexp.MustCompile(`(?i)%u[0-9a-f]{4}`) // of IIS and old JavaScript
+)
+
+// mistake says what makes a view one that no service must come to see; "" if nothing does.
+func (v view) mistake() string {
+	switch {
+	case v.depth > maxDecodings:
+		return "it is encoded too many times"
+	case !utf8.ValidString(v.text): // overlong forms as well
+		return "it is not UTF-8"
+	case strings.ContainsFunc(v.text, unicode.IsControl):
+		return "it has a control character"
+	case strings.HasPrefix(v.text, "//"), scheme.MatchString(v.text):
+		return "it can be taken for an address with a host of its own"
+	case v.depth > 0 && encodedMark.MatchString(v.text):
+		return "it has a question mark or number sign that is encoded twice"
+	case v.depth > 0 && wideEscape.MatchString(v.text):
+		return "it has a %u escape"
+	case slices.ContainsFunc(strings.Split(v.text, "/"), isDots):
+		return "it has a dot segment"
+	}
+	return ""
+}
+
+// isDots tells a dot segment (RFC 3986 §3.3), and what Windows makes one of: it drops blanks and
+// dots at the end of a name.
+func isDots(segment string) bool {
+	return strings.Contains(segment, ".") && strings.Trim(segment, ". ") == ""
+}
+
+// segments cuts the view at its slashes. What has not been decoded yet, is now: this is how
+// RFC 3986 §2.4 has it.
+func (v view) segments() []string {
+	segments := strings.Split(v.text[1:], "/")
+	if v.depth == 0 {
+		for i, segment := range segments {
+			segments[i] = unescape(segment)
+		}
+	}
+	return segments
+}
+
+// beforeQuery cuts a view where a service that decodes first would see a query or a fragment.
+func beforeQuery(text string) string {
+	if i := strings.IndexAny(text, "?#"); i >= 0 {
+		return text[:i]
+	}
+	return text
+}
+
+// plain turns look-alikes of ASCII characters into them: those that Unicode holds equal (fullwidth
+// forms, one character for two or three dots), and the slashes that Windows turns into plain ones.
+func plain(text string) string {
+	return strings.NewReplacer("∕", "/", "⁄", "/", "∖", `\`).Replace(norm.NFKC.String(text))
+}
+
+// unescape decodes every percent-encoded byte once, and leaves a percent sign that encodes nothing.
+func unescape(s string) string {
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	var decoded strings.Builder
+	for i := 0; i < len(s); i++ {
+		if isTriplet(s[i:]) {
+			decoded.WriteByte(fromHex(s[i+1])<<4 | fromHex(s[i+2]))
+			i += 2
+			continue
+		}
+		decoded.WriteByte(s[i])
+	}
+	return decoded.String()
+}
+
+// isTriplet tells that s begins with a percent-encoded byte (RFC 3986 §2.1).
+func isTriplet(s string) bool { return len(s) >= 3 && s[0] == '%' && isHex(s[1]) && isHex(s[2]) }
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+func fromHex(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c&7 + 9 // a and A are 1 in the lowest three bits
+}

@@ -1,0 +1,46 @@
+package call
+
+import (
+	"fmt"
+
+	"linkgate/provider"
+)
+
+// Problems lists every mistake in the calls keys of a connection.
+func Problems(c provider.Connection) []provider.Problem {
+	if c.Calls.BaseURL == "" && len(c.Calls.Allow) == 0 {
+		return nil // no calls wanted
+	}
+	b, problems := parseBase(c.Calls.BaseURL)
+	problems = append(problems, placeholderProblems(b, c)...)
+	if len(c.Calls.Allow) == 0 && !presetsOwn(c) {
+		problems = append(problems, provider.Problem{
+			Key:    "calls.allow",
+			Text:   "is missing, so that nothing is allowed below calls.base_url",
+			Remedy: `list what may be called: ["GET /user", "POST /repos/*/*/issues"]; or leave base_url out`,
+		})
+	}
+	_, more := parseRules(c.Calls.Allow)
+	return append(problems, more...)
+}
+
+// presetsOwn tells that the preset brings the base URL: who uses the preset need not want calls.
+func presetsOwn(c provider.Connection) bool {
+	preset, ok := provider.Preset(c.Provider)
+	return ok && preset.Calls.BaseURL == c.Calls.BaseURL
+}
+
+func placeholderProblems(b base, c provider.Connection) []provider.Problem {
+	var problems []provider.Problem
+	for _, name := range b.placeholders() {
+		if _, ok := c.Identity.Settings[name]; ok || name == externalAccountID {
+			continue
+		}
+		problems = append(problems, provider.Problem{
+			Key:    "calls.base_url",
+			Text:   fmt.Sprintf("has the placeholder {%s}, and no account has a value for it", name),
+			Remedy: fmt.Sprintf("name in identity.settings.%s where the service tells it, or use {%s}", name, externalAccountID),
+		})
+	}
+	return problems
+}
