@@ -82,29 +82,35 @@ func (s *Service) upload(w http.ResponseWriter, r *http.Request, _ ServiceUser) 
 	writeJSON(w, http.StatusOK, map[string]any{"bytes": n})
 }
 
-// download sends ?bytes= bytes, the first one at once, and repeats in a trailer how many they were.
+// download sends ?bytes= bytes: the first at once, the others ?pause= milliseconds later (none:
+// no pause), and in a trailer how many they were.
 func (s *Service) download(w http.ResponseWriter, r *http.Request, _ ServiceUser) {
-	left, err := strconv.ParseInt(r.URL.Query().Get("bytes"), 10, 64)
-	if err != nil || left < 0 {
+	total, err := strconv.ParseInt(r.URL.Query().Get("bytes"), 10, 64)
+	if err != nil || total < 0 {
 		badRequest(w, "bytes is required")
 		return
 	}
+	pause, _ := strconv.Atoi(r.URL.Query().Get("pause"))
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Trailer", "Acme-Bytes")
-	total := left
-	digits := strings.Repeat("0123456789abcdef", 2<<10)
-	for part := digits[:1]; left > 0; part = digits[(total-left)%16:] {
-		n, err := io.WriteString(w, part[:min(int64(len(part)), left)])
-		if err != nil {
-			return // the caller is gone
-		}
-		s.flow.sent.Add(int64(n))
-		left -= int64(n)
-		if total-left == 1 {
-			_ = http.NewResponseController(w).Flush() // the next write finds out
-		}
+	out := io.MultiWriter(w, counter{&s.flow.sent})
+	if _, err := io.CopyN(out, endlessZeros{}, min(total, 1)); err != nil || http.NewResponseController(w).Flush() != nil {
+		return // the caller is gone
 	}
-	w.Header().Set("Acme-Bytes", strconv.FormatInt(total, 10))
+	if !wait(r.Context(), time.Duration(pause)*time.Millisecond) {
+		return
+	}
+	if _, err := io.CopyN(out, endlessZeros{}, max(total-1, 0)); err == nil {
+		w.Header().Set("Acme-Bytes", strconv.FormatInt(total, 10))
+	}
+}
+
+// endlessZeros reads as zero bytes without end.
+type endlessZeros struct{}
+
+func (endlessZeros) Read(b []byte) (int, error) {
+	clear(b)
+	return len(b), nil
 }
 
 // events sends ?n= server-sent events, one each 100 ms, the first at once.
@@ -134,7 +140,7 @@ func echoMessages(w http.ResponseWriter, r *http.Request, _ ServiceUser) {
 	if err != nil {
 		return // it has been told
 	}
-	defer conn.CloseNow()
+	defer conn.CloseNow() //nolint:errcheck // the caller has closed it, or is gone
 	conn.SetReadLimit(maxBody)
 	for {
 		kind, message, err := conn.Read(r.Context())
