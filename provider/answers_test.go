@@ -12,26 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestExpiry(t *testing.T) {
-	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
-	hour := now.Add(time.Hour)
-	tests := map[string]time.Time{
-		`3600`: hour, `"3600"`: hour, `3600.9`: hour, `3.6e3`: hour, `1`: now.Add(time.Second),
-		`315360000`: now.Add(maxLifetime), `315360001`: {},
-		``: {}, `null`: {}, `0`: {}, `-1`: {}, `"0"`: {}, `"-1"`: {}, `""`: {}, `"soon"`: {}, `true`: {}, `[3600]`: {}, `{}`: {},
-		`1e18`: {}, `1e400`: {}, `-1e400`: {}, `9223372036854775807`: {}, `9223372036854775808`: {}, `99999999999999999999999999`: {},
-		`"NaN"`: {}, `"Inf"`: {}, `"-Inf"`: {}, `0.5`: now, `"2030-01-02T04:04:05Z"`: {},
-	}
-	for text, want := range tests {
-		if got := expiry(json.RawMessage(text), now); !got.Equal(want) {
-			t.Errorf("expiry(%s): want %v, got %v", text, want, got)
-		}
-	}
-}
-
 func TestUnusableAccessTokens(t *testing.T) {
 	for _, token := range []string{``, ` `, `a b`, `a\r\nX: 1`, `a\u0000`, `a\u007f`, `ä`, `a\u2028`} {
-		_, err := readTokenAnswer(answer{status: 200, body: []byte(`{"access_token":"` + token + `"}`)})
+		_, err := readTokenAnswer(opExchange, answer{status: 200, body: []byte(`{"access_token":"` + token + `"}`)})
 		if !errors.Is(err, ErrUnavailable) {
 			t.Errorf("%q: want ErrUnavailable, got %v", token, err)
 		}
@@ -181,12 +164,12 @@ func FuzzTokenAnswer(f *testing.F) {
 	f.Add([]byte(`{"access_token":"a","expires_in":1e18,"scope":["a"]}`))
 	f.Add([]byte(`{"access_token":"a\r\n"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		tokens, err := readTokenAnswer(answer{status: 200, body: body})
+		tokens, err := readTokenAnswer(opExchange, answer{status: 200, body: body})
 		if err != nil {
 			return
 		}
 		now := time.Unix(0, 0)
-		c := tokens.credential(now)
+		c := tokens.credential(now, 0)
 		if !isToken(c.AccessToken.Reveal()) {
 			t.Errorf("access token %q", c.AccessToken.Reveal())
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -63,17 +64,27 @@ func (s authServer) exchange(ctx context.Context, e endpoints, a Attempt, cb Cal
 	if err := checkCallback(s.conn, e, a, cb); err != nil {
 		return tokenAnswer{}, err
 	}
+	form := s.tokenForm("authorization_code")
+	form.Set("code", cb.Code.Reveal())
+	form.Set("redirect_uri", a.RedirectURI)
+	form.Set("code_verifier", a.Verifier.Reveal())
+	return s.askForTokens(ctx, posting{op: opExchange, endpoint: e.token, form: form})
+}
+
+// tokenForm begins a request of the token endpoint.
+func (s authServer) tokenForm(grantType string) url.Values {
 	form := url.Values{}
 	for name, value := range s.conn.TokenParams {
 		form.Set(name, value)
 	}
-	form.Set("grant_type", "authorization_code")
-	form.Set("code", cb.Code.Reveal())
-	form.Set("redirect_uri", a.RedirectURI)
-	form.Set("code_verifier", a.Verifier.Reveal())
-	var tokens tokenAnswer
-	err := s.postForm(ctx, opExchange, e.token, form, func(ans answer) (err error) {
-		tokens, err = readTokenAnswer(ans)
+	form.Set("grant_type", grantType)
+	return form
+}
+
+// askForTokens sends a request of the token endpoint.
+func (s authServer) askForTokens(ctx context.Context, p posting) (tokens tokenAnswer, err error) {
+	err = s.postForm(ctx, p, func(ans answer) (err error) {
+		tokens, err = readTokenAnswer(p.op, ans)
 		return err
 	})
 	return tokens, err
@@ -102,31 +113,48 @@ func checkCallback(c Connection, e endpoints, a Attempt, cb Callback) error {
 	return nil
 }
 
-// postForm sends a form to one of the server's own endpoints, with client authentication. read
-// takes an answer of success; others become errors.
-func (s authServer) postForm(ctx context.Context, op, endpoint string, form url.Values, read func(answer) error) error {
-	if s.conn.AuthStyle == AuthPost || s.conn.AuthStyle == AuthNone {
-		form.Set("client_id", s.conn.ClientID)
-	}
-	if s.conn.AuthStyle == AuthPost {
-		form.Set("client_secret", s.conn.ClientSecret.Reveal())
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+// posting is a form on its way to one of the server's own endpoints.
+type posting struct {
+	op       string // as in Error
+	endpoint string
+	form     url.Values
+	by       time.Time // as in leg
+}
+
+// postForm sends a form, with client authentication. read takes an answer of success; others become
+// errors.
+func (s authServer) postForm(ctx context.Context, p posting, read func(answer) error) error {
+	req, err := s.authenticated(ctx, p)
 	if err != nil {
-		return &Error{Op: op, Kind: ErrUnavailable, Code: "the endpoint is no URL"}
+		return err
 	}
-	if s.conn.AuthStyle == AuthBasic {
-		// RFC 6749 §2.3.1: both parts are form-encoded first.
-		req.SetBasicAuth(url.QueryEscape(s.conn.ClientID), url.QueryEscape(s.conn.ClientSecret.Reveal()))
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	return s.client.do(ctx, op, req, func(ans answer) error {
-		if err := refusal(op, ans, form, s.conn.ClientSecret); err != nil {
+	return s.client.do(ctx, leg{op: p.op, req: req, by: p.by}, func(ans answer) error {
+		if err := refusal(p.op, ans, p.form, s.conn.ClientSecret); err != nil {
 			return err
 		}
 		return read(ans)
 	})
+}
+
+// authenticated is the request that carries a form, and says which client we are (RFC 6749 §2.3.1).
+func (s authServer) authenticated(ctx context.Context, p posting) (*http.Request, error) {
+	if s.conn.AuthStyle == AuthPost || s.conn.AuthStyle == AuthNone {
+		p.form.Set("client_id", s.conn.ClientID)
+	}
+	if s.conn.AuthStyle == AuthPost {
+		p.form.Set("client_secret", s.conn.ClientSecret.Reveal())
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.endpoint, strings.NewReader(p.form.Encode()))
+	if err != nil {
+		return nil, &Error{Op: p.op, Kind: ErrUnavailable, Code: "the endpoint is no URL"}
+	}
+	if s.conn.AuthStyle == AuthBasic {
+		// Both parts are form-encoded first.
+		req.SetBasicAuth(url.QueryEscape(s.conn.ClientID), url.QueryEscape(s.conn.ClientSecret.Reveal()))
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	return req, nil
 }
 
 // refusal turns an answer that is no success into an error: by its error code, whatever its status

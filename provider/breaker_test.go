@@ -116,7 +116,7 @@ func TestHangingService(t *testing.T) {
 		if held := exchangeAtOnce(t, 10, s, p); held != 10 || s.codesSeen() != breakerFailures {
 			t.Errorf("open: want 10 held back and no more codes than %d, got %d and %d", breakerFailures, held, s.codesSeen())
 		}
-		if _, err := p.Redirector.(*oauth2Redirector).identify(t.Context(), theAccessToken); !errors.Is(err, ErrUnavailable) || s.count("/me") != 0 {
+		if _, err := p.Redirector.(*oauth2Redirector).identifier.Identify(t.Context(), theCredential()); !errors.Is(err, ErrUnavailable) || s.count("/me") != 0 {
 			t.Errorf("open: another leg was sent %d times, %v", s.count("/me"), err)
 		}
 		if err := exchange(t.Context(), sound, other); err != nil {

@@ -37,9 +37,10 @@ func IsPrivateAddress(err error) bool {
 	return errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork)
 }
 
-// newTransport carries every leg. It is a bare RoundTripper: it follows no redirect and keeps no
-// cookie. The environment's proxy is not used, for a proxy would dial past the guard.
-func newTransport(d Deps) *http.Transport {
+// NewTransport carries every leg, and for package call every call. It is a bare RoundTripper: it
+// follows no redirect and keeps no cookie. The environment's proxy is not used, for a proxy would
+// dial past the guard. Of d it takes what concerns addresses and certificates.
+func NewTransport(d Deps) *http.Transport {
 	return &http.Transport{
 		Proxy:                  nil,
 		DialContext:            NewDialer(d.AllowPrivateNetworks).DialContext,

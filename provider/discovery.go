@@ -101,6 +101,15 @@ func (d *discovery) keep(f fetched) {
 	d.kept, d.until = f, d.now().Add(ttl)
 }
 
+// token finds the token endpoint.
+func (d *discovery) token(ctx context.Context) (string, error) {
+	m, err := d.get(ctx)
+	if err != nil {
+		return "", err
+	}
+	return m.TokenEndpoint, nil
+}
+
 // revocation finds the revocation endpoint: the configured one, else the published one.
 func (d *discovery) revocation(configured string) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
@@ -121,7 +130,7 @@ const opDiscover = "reading the discovery document"
 func fetchMetadata(ctx context.Context, c *client, issuer string) (*metadata, error) {
 	m := new(metadata)
 	address := strings.TrimSuffix(issuer, "/") + "/.well-known/openid-configuration"
-	if err := c.getJSON(ctx, opDiscover, address, "", m); err != nil {
+	if err := c.getJSON(ctx, opDiscover, address, nil, m); err != nil {
 		return nil, err
 	}
 	if m.Issuer != issuer {

@@ -60,13 +60,32 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.cause}
 }
 
+// reclassify is err with another kind, where it is an *Error of the kind in question.
+func reclassify(err error, inQuestion func(*Error) bool, kind error) error {
+	var e *Error
+	if !errors.As(err, &e) || !inQuestion(e) {
+		return err
+	}
+	other := *e
+	other.Kind = kind
+	return &other
+}
+
 // kindOf tells whose turn it is from an error code: those of RFC 6749 §4.1.2.1 and §5.2, and what
-// GitHub and Slack say in their place. A code not known is a refusal.
+// some say in their place. A code not known is a refusal: it sends no user to sign in again.
+//
+// For a code: bad_verification_code (GitHub), invalid_code (Slack). For a refresh token:
+//   - bad_refresh_token (GitHub): "incorrect or expired", says the answer itself, and refers to
+//     https://docs.github.com/apps/oauth-apps/maintaining-oauth-apps/troubleshooting-oauth-app-access-token-request-errors
+//   - invalid_refresh_token (Slack): https://docs.slack.dev/reference/methods/oauth.v2.user.access
+//   - interaction_required (Microsoft), when its rules want the user to be there once more:
+//     https://learn.microsoft.com/en-us/javascript/api/@azure/msal-node/interactionrequiredautherrorcodes
 func kindOf(code string) error {
 	switch code {
 	case "access_denied":
 		return ErrDenied
-	case "invalid_grant", "bad_verification_code", "invalid_code":
+	case "invalid_grant", "bad_verification_code", "invalid_code",
+		"bad_refresh_token", "invalid_refresh_token", "interaction_required":
 		return ErrInvalidGrant
 	case "server_error", "temporarily_unavailable",
 		"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout":

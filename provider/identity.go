@@ -44,17 +44,23 @@ func (d document) at(path string) any {
 	return value
 }
 
-// subject reads an account's id: a string, or a whole number in digits. Anything else, and what
-// can't be told from another (empty, blanks at its ends, control characters), is no id.
-func (d document) subject(path string) (string, bool) {
+// text reads a string, or a whole number in digits; others can be written in several ways.
+func (d document) text(path string) (string, bool) {
 	switch value := d.at(path).(type) {
 	case string:
-		return value, isSubject(value)
+		return value, true
 	case json.Number:
 		digits := strings.TrimPrefix(value.String(), "-")
-		return value.String(), strings.Trim(digits, "0123456789") == "" && isSubject(value.String())
+		return value.String(), strings.Trim(digits, "0123456789") == ""
 	}
 	return "", false
+}
+
+// subject reads an account's id. What can't be told from another (empty, blanks at its ends, control
+// characters) is no id.
+func (d document) subject(path string) (string, bool) {
+	text, ok := d.text(path)
+	return text, ok && isSubject(text)
 }
 
 func isSubject(s string) bool {

@@ -120,7 +120,7 @@ type jsonTransport struct{ client *client }
 // RoundTrip implements http.RoundTripper.
 func (t jsonTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	var body json.RawMessage
-	if err := t.client.getJSON(req.Context(), opReadKeys, req.URL.String(), "", &body); err != nil {
+	if err := t.client.getJSON(req.Context(), opReadKeys, req.URL.String(), nil, &body); err != nil {
 		return nil, err
 	}
 	return &http.Response{

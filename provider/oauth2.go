@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"slices"
 
@@ -12,8 +13,9 @@ import (
 // account is, so the service's own API is asked, at Identity.URL.
 type oauth2Redirector struct {
 	authServer
-	endpoints endpoints
-	revoker   *revoker // nil: the service has no way to revoke
+	endpoints  endpoints
+	identifier *oauth2Identifier
+	revoker    *revoker // nil: the service has no way to revoke
 }
 
 var _ Redirector = (*oauth2Redirector)(nil)
@@ -27,8 +29,15 @@ func openOAuth2(c Connection, d Deps) *Provider {
 	redirector := &oauth2Redirector{
 		authServer: server,
 		endpoints:  endpoints{issuer: c.Issuer, authorize: c.AuthorizeURL, token: c.TokenURL},
+		identifier: &oauth2Identifier{client: server.client, conn: c},
 	}
-	p := &Provider{Connection: c, Redirector: redirector}
+	p := &Provider{
+		Connection: c,
+		Redirector: redirector,
+		Refresher:  newRefresher(server, d.Log, func(context.Context) (string, error) { return c.TokenURL, nil }),
+		Identifier: redirector.identifier,
+		Applier:    applier{place: c.Credential},
+	}
 	if c.RevokeURL != "" {
 		redirector.revoker = newRevoker(server, d.Log, func(context.Context) (string, error) { return c.RevokeURL, nil })
 		p.Revoker = redirector.revoker
@@ -47,55 +56,70 @@ func (o *oauth2Redirector) Exchange(ctx context.Context, a Attempt, cb Callback)
 	if err != nil {
 		return Grant{}, err
 	}
-	grant, err := o.grant(ctx, tokens)
-	if err != nil && o.revoker != nil {
-		o.revoker.withdraw(ctx, tokens.credential(o.client.now()))
-	}
-	return grant, err
-}
-
-// grant is what the tokens are worth.
-func (o *oauth2Redirector) grant(ctx context.Context, tokens tokenAnswer) (Grant, error) {
-	identity, err := o.identify(ctx, tokens.AccessToken)
+	credential := tokens.credential(o.client.now(), o.conn.Lifetime)
+	identity, err := o.identifier.identify(ctx, credential)
 	if err != nil {
+		if o.revoker != nil {
+			o.revoker.withdraw(ctx, credential)
+		}
 		return Grant{}, err
 	}
 	scopes, missing := o.conn.granted(o.conn.Scopes, tokens.Scope)
-	return Grant{
-		Credential: tokens.credential(o.client.now()),
-		Scopes:     scopes,
-		Missing:    missing,
-		Identity:   identity,
-	}, nil
+	return Grant{Credential: credential, Scopes: scopes, Missing: missing, Identity: identity}, nil
 }
 
-// identify asks the service's API whose token this is.
-func (o *oauth2Redirector) identify(ctx context.Context, accessToken string) (Identity, error) {
-	const op = "reading the identity"
+// oauth2Identifier asks the service's API whose token it is.
+type oauth2Identifier struct {
+	client *client
+	conn   Connection
+}
+
+var _ Identifier = (*oauth2Identifier)(nil)
+
+// Identify implements Identifier.
+func (i *oauth2Identifier) Identify(ctx context.Context, c Credential) (Identity, error) {
+	identity, err := i.identify(ctx, c)
+	return identity, ifRejected(err)
+}
+
+// ifRejected tells a credential that is worth nothing any more from other refusals. Of one that was
+// issued a moment ago a 401 says no such thing, so that a sign-in leaves it as it is.
+func ifRejected(err error) error {
+	return reclassify(err, func(e *Error) bool { return e.Status == http.StatusUnauthorized }, ErrInvalidGrant)
+}
+
+const opIdentify = "reading the identity"
+
+func (i *oauth2Identifier) identify(ctx context.Context, c Credential) (Identity, error) {
+	authorize := func(r *http.Request) { applier{place: i.conn.Credential}.Apply(r, c) }
 	var profile document
-	if err := o.client.getJSON(ctx, op, o.conn.Identity.URL, accessToken, &profile); err != nil {
+	if err := i.client.getJSON(ctx, opIdentify, i.conn.Identity.URL, authorize, &profile); err != nil {
 		return Identity{}, err
 	}
-	subject, ok := profile.subject(o.conn.Identity.ID)
+	subject, ok := profile.subject(i.conn.Identity.ID)
 	if !ok {
-		return Identity{}, &Error{Op: op, Kind: ErrNotVerified, Code: "no usable id at identity.id"}
+		return Identity{}, &Error{Op: opIdentify, Kind: ErrNotVerified, Code: "no usable id at identity.id"}
 	}
-	identity := Identity{Issuer: o.identityIssuer(), Subject: subject}
-	if o.conn.Identity.Name != "" {
-		identity.Name = profile.name(o.conn.Identity.Name)
+	settings, err := i.conn.settings(profile)
+	if err != nil {
+		return Identity{}, err
+	}
+	identity := Identity{Issuer: i.issuer(), Subject: subject, Settings: settings}
+	if i.conn.Identity.Name != "" {
+		identity.Name = profile.name(i.conn.Identity.Name)
 	}
 	return identity, nil
 }
 
-// identityIssuer is whose accounts these are: the issuer where there is one, else the origin of the
-// token endpoint, which no other service shares.
-func (o *oauth2Redirector) identityIssuer() string {
-	if o.conn.Issuer != "" {
-		return o.conn.Issuer
+// issuer is whose accounts these are: the issuer where there is one, else the origin of the token
+// endpoint, which no other service shares.
+func (i *oauth2Identifier) issuer() string {
+	if i.conn.Issuer != "" {
+		return i.conn.Issuer
 	}
-	token, err := url.Parse(o.endpoints.token)
+	token, err := url.Parse(i.conn.TokenURL)
 	if err != nil {
-		return o.endpoints.token
+		return i.conn.TokenURL
 	}
 	return token.Scheme + "://" + token.Host
 }

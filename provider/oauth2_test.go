@@ -90,6 +90,7 @@ func TestOAuth2Exchange(t *testing.T) {
 			AccessToken:  secret.New(theAccessToken),
 			RefreshToken: secret.New(theRefreshToken),
 			TokenType:    "bearer",
+			IssuedAt:     now,
 			ExpiresAt:    now.Add(time.Hour),
 		},
 		Scopes:   []string{"repo"},

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 type oidcRedirector struct {
 	authServer
 	discovery *discovery
+	userinfo  *userinfo
 	revoker   *revoker
 	log       *slog.Logger
 }
@@ -34,10 +36,14 @@ func openOIDC(c Connection, d Deps) *Provider {
 	server := authServer{client: newClient(c.AuthID, d), conn: c}
 	published := newDiscovery(server.client, c.Issuer)
 	revoker := newRevoker(server, d.Log, published.revocation(c.RevokeURL))
+	userinfo := &userinfo{client: server.client, conn: c, discovery: published}
 	return &Provider{
 		Connection: c,
-		Redirector: &oidcRedirector{authServer: server, discovery: published, revoker: revoker, log: d.Log},
+		Redirector: &oidcRedirector{authServer: server, discovery: published, userinfo: userinfo, revoker: revoker, log: d.Log},
+		Refresher:  newRefresher(server, d.Log, published.token),
 		Revoker:    revoker,
+		Identifier: userinfo,
+		Applier:    applier{place: c.Credential},
 	}
 }
 
@@ -63,7 +69,7 @@ func (o *oidcRedirector) Exchange(ctx context.Context, a Attempt, cb Callback) (
 	}
 	grant, err := o.grant(ctx, m, tokens, a.Nonce)
 	if err != nil {
-		o.revoker.withdraw(ctx, tokens.credential(o.client.now()))
+		o.revoker.withdraw(ctx, tokens.credential(o.client.now(), o.conn.Lifetime))
 	}
 	return grant, err
 }
@@ -74,63 +80,41 @@ func (o *oidcRedirector) grant(ctx context.Context, m *metadata, tokens tokenAns
 	if err != nil {
 		return Grant{}, err
 	}
-	name, err := o.accountName(ctx, m, claims, tokens.AccessToken)
+	credential := tokens.credential(o.client.now(), o.conn.Lifetime)
+	identity, err := o.identity(ctx, m, claims, credential)
 	if err != nil {
 		return Grant{}, err
 	}
 	scopes, missing := o.conn.granted(o.conn.Scopes, tokens.Scope)
-	return Grant{
-		Credential: tokens.credential(o.client.now()),
-		Scopes:     scopes,
-		Missing:    missing,
-		Identity:   Identity{Issuer: m.Issuer, Subject: claims.subject, Name: name},
-	}, nil
+	return Grant{Credential: credential, Scopes: scopes, Missing: missing, Identity: identity}, nil
 }
 
-// accountName takes the name from the ID token, else from userinfo, which is asked too when the
-// connection wants it (identity.url). A service that can't answer for a mere name fails nothing;
-// one that answers for another account fails all (OIDC Core §5.3.2).
-func (o *oidcRedirector) accountName(ctx context.Context, m *metadata, claims idClaims, accessToken string) (string, error) {
-	name := claims.document.name(o.namePaths()...)
-	required := o.conn.Identity.URL != ""
-	address := m.UserinfoEndpoint
-	if required {
-		address = o.conn.Identity.URL
+// identity takes name and settings from the ID token, and from userinfo what it leaves out;
+// userinfo is asked too when the connection wants it (identity.url). A service that can't answer for
+// a mere name fails nothing; one that answers for another account fails all (OIDC Core §5.3.2).
+func (o *oidcRedirector) identity(ctx context.Context, m *metadata, claims idClaims, c Credential) (Identity, error) {
+	identity := Identity{Issuer: m.Issuer, Subject: claims.subject, Name: claims.document.name(o.conn.namePaths()...)}
+	sources := []document{claims.document}
+	needed := o.conn.Identity.URL != "" || !o.conn.tellsSettings(claims.document)
+	if needed || identity.Name == "" {
+		told, err := o.userinfo.of(ctx, m, claims.subject, c)
+		switch {
+		case err == nil:
+			sources = append(sources, told)
+			identity.Name = cmp.Or(told.name(o.conn.namePaths()...), identity.Name)
+		case errors.Is(err, ErrUnsupported): // and the ID token has to do
+		case needed || errors.Is(err, ErrNotVerified):
+			return Identity{}, err
+		default:
+			o.log.WarnContext(ctx, "account left without a name", "auth_id", o.conn.AuthID, "error", err)
+		}
 	}
-	if address == "" || (name != "" && !required) {
-		return name, nil
+	settings, err := o.conn.settings(sources...)
+	if err != nil {
+		return Identity{}, err
 	}
-	told, err := o.userinfoName(ctx, address, claims.subject, accessToken)
-	switch {
-	case err != nil && !required && !errors.Is(err, ErrNotVerified):
-		o.log.WarnContext(ctx, "account left without a name", "auth_id", o.conn.AuthID, "error", err)
-		return name, nil
-	case err != nil:
-		return "", err
-	case told != "":
-		return told, nil
-	}
-	return name, nil
-}
-
-func (o *oidcRedirector) userinfoName(ctx context.Context, address, subject, accessToken string) (string, error) {
-	const op = "reading userinfo"
-	var userinfo document
-	if err := o.client.getJSON(ctx, op, address, accessToken, &userinfo); err != nil {
-		return "", err
-	}
-	if sub, _ := userinfo.at("sub").(string); sub != subject {
-		return "", &Error{Op: op, Kind: ErrNotVerified, Code: "sub is another account's"}
-	}
-	return userinfo.name(o.namePaths()...), nil
-}
-
-// namePaths are where a name may be. E-mail is not among them: whoever wants it shown says so.
-func (o *oidcRedirector) namePaths() []string {
-	if o.conn.Identity.Name != "" {
-		return []string{o.conn.Identity.Name}
-	}
-	return []string{"name", "preferred_username", "nickname"}
+	identity.Settings = settings
+	return identity, nil
 }
 
 func oidcProblems(c Connection) []Problem {

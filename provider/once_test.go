@@ -162,7 +162,7 @@ func warm(t *testing.T, s *service, p *Provider, version string) {
 		reply(w, 200, map[string]any{})
 	})
 	var ignored document
-	if err := p.Redirector.(*oauth2Redirector).client.getJSON(t.Context(), "warming", s.URL+"/warm", "", &ignored); err != nil {
+	if err := p.Redirector.(*oauth2Redirector).client.getJSON(t.Context(), "warming", s.URL+"/warm", nil, &ignored); err != nil {
 		t.Fatal(err)
 	}
 	if got := protocol.Load(); got != version && got != version+".0" {
@@ -194,7 +194,7 @@ func TestNoCookies(t *testing.T) {
 
 // TestProxyIsNotUsed: a proxy named by the environment would dial for us, past the guard.
 func TestProxyIsNotUsed(t *testing.T) {
-	if proxy := newTransport(Deps{}).Proxy; proxy != nil {
+	if proxy := NewTransport(Deps{}).Proxy; proxy != nil {
 		t.Error("the transport has a proxy function")
 	}
 }

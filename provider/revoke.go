@@ -23,9 +23,8 @@ var _ Revoker = (*revoker)(nil)
 // they must not keep users from signing in where only the revocation endpoint is down, and what
 // has just been issued must be revocable where only the identity can't be read.
 func newRevoker(s authServer, log *slog.Logger, endpoint func(context.Context) (string, error)) *revoker {
-	apart := *s.client
-	apart.breaker = newBreaker(log, s.conn.AuthID, "revocation")
-	return &revoker{authServer: authServer{client: &apart, conn: s.conn}, log: log, endpoint: endpoint}
+	apart := authServer{client: s.client.apart(log, s.conn.AuthID, "revocation"), conn: s.conn}
+	return &revoker{authServer: apart, log: log, endpoint: endpoint}
 }
 
 const opRevoke = "revoking a token"
@@ -85,7 +84,7 @@ func (r *revoker) withdraw(ctx context.Context, c Credential) {
 // §2.2 has it answer 200, but some answer that the token or grant is invalid.
 func (r *revoker) revoke(ctx context.Context, endpoint string, token secret.Text, hint string) error {
 	form := url.Values{"token": {token.Reveal()}, "token_type_hint": {hint}}
-	err := r.postForm(ctx, opRevoke, endpoint, form, func(answer) error { return nil })
+	err := r.postForm(ctx, posting{op: opRevoke, endpoint: endpoint, form: form}, func(answer) error { return nil })
 	var refused *Error
 	if !errors.As(err, &refused) {
 		return err

@@ -2,15 +2,10 @@ package provider
 
 import (
 	"encoding/json"
-	"strconv"
-	"strings"
 	"time"
 
 	"linkgate/secret"
 )
-
-// maxLifetime is the longest expires_in that is believed. Longer means as much as none.
-const maxLifetime = 10 * 365 * 24 * time.Hour
 
 // tokenAnswer is a successful answer of the token endpoint (RFC 6749 §5.1). What services get
 // wrong often, the types of expires_in and scope, is read with patience.
@@ -19,17 +14,19 @@ type tokenAnswer struct {
 	RefreshToken string          `json:"refresh_token"`
 	TokenType    string          `json:"token_type"`
 	ExpiresIn    json.RawMessage `json:"expires_in"`
+	ExpiresAt    json.RawMessage `json:"expires_at"` // some services say a moment, under this name
+	ExpiresOn    json.RawMessage `json:"expires_on"` // or this
 	Scope        json.RawMessage `json:"scope"`
 	IDToken      string          `json:"id_token"`
 }
 
-func readTokenAnswer(ans answer) (tokenAnswer, error) {
+func readTokenAnswer(op string, ans answer) (tokenAnswer, error) {
 	var tokens tokenAnswer
 	if json.Unmarshal(ans.body, &tokens) != nil {
-		return tokenAnswer{}, &Error{Op: opExchange, Kind: ErrUnavailable, Code: "answer is not the JSON expected", Status: ans.status}
+		return tokenAnswer{}, &Error{Op: op, Kind: ErrUnavailable, Code: "answer is not the JSON expected", Status: ans.status}
 	}
 	if !isToken(tokens.AccessToken) {
-		return tokenAnswer{}, &Error{Op: opExchange, Kind: ErrUnavailable, Code: "no usable access token", Status: ans.status}
+		return tokenAnswer{}, &Error{Op: op, Kind: ErrUnavailable, Code: "no usable access token", Status: ans.status}
 	}
 	return tokens, nil
 }
@@ -45,20 +42,13 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-func (t tokenAnswer) credential(now time.Time) Credential {
+// credential is what the answer brings, at the moment it came; lifetime as in Connection.
+func (t tokenAnswer) credential(now time.Time, lifetime time.Duration) Credential {
 	return Credential{
 		AccessToken:  secret.New(t.AccessToken),
 		RefreshToken: secret.New(t.RefreshToken),
 		TokenType:    t.TokenType,
-		ExpiresAt:    expiry(t.ExpiresIn, now),
+		IssuedAt:     now.UTC(),
+		ExpiresAt:    t.expiry(now, lifetime),
 	}
-}
-
-// expiry reads expires_in, a number or a number in quotes, and is zero when there is none to believe.
-func expiry(expiresIn json.RawMessage, now time.Time) time.Time {
-	seconds, err := strconv.ParseFloat(strings.Trim(string(expiresIn), `"`), 64)
-	if err == nil && seconds > 0 && seconds <= maxLifetime.Seconds() {
-		return now.Add(time.Duration(seconds) * time.Second).UTC()
-	}
-	return time.Time{}
 }
