@@ -143,20 +143,20 @@ func (s *Store) spareGrant(ctx context.Context, tx *tx, where string, args []any
 
 // HostAdded records the host's id: linking → linked. version is the Account's as it was read
 // before the host was called: when the account was linked again since, it takes the id but stays
-// linking, as its own HostAdd has yet to tell the host. So does an account in another status. When the account was deleted at the host before this record came to be, the
-// record is deleted in turn. An older account of this user with the same host id loses it: the
-// record is this account's now, and deleting it would break the link.
+// linking, as its own HostAdd has yet to tell the host. So does an account in another status.
+// Where the account has changed since in another way, a HostUpdate is promised. When the account was deleted at the host before this record came to be, the record is
+// deleted in turn. An older account of this user with the same host id loses it: the record is
+// this account's now, and deleting it would break the link.
 func (s *Store) HostAdded(ctx context.Context, id, hostID string, version int64) error {
 	err := s.change(ctx, id, func(ctx context.Context, tx *tx, r record) error {
 		isLinked := r.Status == Linking && !r.outdates(version)
-		if r.HostID == hostID && !isLinked {
-			return nil
-		}
-		if r.Status == ReauthRequired && version < r.Version {
-			// The host was told of the account as it was before its user had to sign in again.
-			if err := announce(ctx, tx, r.ID); err != nil {
+		if r.live() && version < r.Version && (isLinked || r.Status != Linking) {
+			if err := promise(ctx, tx, r.ID, HostUpdate); err != nil {
 				return err
 			}
+		}
+		if r.HostID == hostID && !isLinked {
+			return nil
 		}
 		if err := s.takeOver(ctx, tx, r, hostID); err != nil {
 			return err
@@ -187,8 +187,7 @@ func deleteIfLate(ctx context.Context, tx *tx, r record) (record, error) {
 	if r.Status == Unlinked {
 		r.Status = Unlinking
 	}
-	_, err := outbox.Add(ctx, tx.Tx, outbox.Message{Kind: HostDelete, AccountID: r.ID})
-	return r, err
+	return r, promise(ctx, tx, r.ID, HostDelete)
 }
 
 func (s *Store) takeOver(ctx context.Context, tx *tx, by record, hostID string) error {

@@ -69,27 +69,31 @@ func (s *Store) sharedNow(ctx context.Context) (time.Time, error) {
 }
 
 // saveRefreshed puts a refreshed credential in o's place; errOvertaken when another one is there by
-// now. An account that is being taken back gets it too, so that it is this one that is revoked.
+// now. An account that is being taken back gets it too, so that it is this one that is revoked;
+// even one whose older credential is revoked and wiped already, since that may have ended nothing:
+// the service had replaced it. Not so when the user has linked the account anew: then errOvertaken,
+// for a revocation could end the new grant (see Link).
 func (s *Store) saveRefreshed(ctx context.Context, o Opened, n provider.Refreshed, shared, used bool) (Opened, error) {
 	var saved Opened
-	err := s.change(ctx, o.ID, func(ctx context.Context, tx *tx, r record) error {
-		if r.TokenVersion != o.TokenVersion || r.sealed == nil || !r.revokedAt.IsZero() {
-			return errOvertaken
-		}
-		r, err := s.refreshed(r, n)
+	err := s.inTx(ctx, func(ctx context.Context, tx *tx) error {
+		r, isNew, err := s.forRefreshed(ctx, tx, o)
 		if err != nil {
+			return err
+		}
+		if r, err = s.refreshed(r, n); err != nil {
 			return err
 		}
 		if used {
 			r.UsedAt = s.now()
 		}
-		if err := tellOfRefresh(ctx, tx, r, shared); err != nil {
+		if r, err = tellOfRefresh(ctx, tx, r, shared); err != nil {
 			return err
 		}
-		if r.Status == ReauthRequired { // by somebody who was mistaken
-			r.Status = Linked
+		if isNew {
+			err = insert(ctx, tx, r)
+		} else {
+			r, err = s.update(ctx, tx, r)
 		}
-		r, err = s.update(ctx, tx, r)
 		saved = Opened{r.Account, n.Credential}
 		return err
 	})
@@ -97,6 +101,52 @@ func (s *Store) saveRefreshed(ctx context.Context, o Opened, n provider.Refreshe
 		return Opened{}, fmt.Errorf("saving a refreshed credential: %w", err)
 	}
 	return saved, nil
+}
+
+// forRefreshed takes the row of o, for its refreshed credential. isNew: there is none any more, as
+// the account was refused; it is history from now on.
+func (s *Store) forRefreshed(ctx context.Context, tx *tx, o Opened) (r record, isNew bool, err error) {
+	r, err = one(ctx, tx, "id = $1"+s.DB.ForUpdate(), o.ID)
+	if isNew = errors.Is(err, ErrNotFound); isNew {
+		r, err = s.deleted(o.Account), nil
+	}
+	switch {
+	case err != nil:
+		return record{}, false, err
+	case r.TokenVersion != o.TokenVersion:
+		return record{}, false, errOvertaken
+	case r.live():
+		return r, false, nil
+	}
+	if err := linkedAnew(ctx, tx, r); err != nil {
+		return record{}, false, err
+	}
+	r.revokedAt = time.Time{}
+	if r.Status == Unlinked {
+		r.Status = Unlinking
+	}
+	return r, isNew, nil
+}
+
+// deleted is the row of a refused account as it would be if it had been kept.
+func (s *Store) deleted(a Account) record {
+	r := record{Account: a, hostDeletedAt: s.now(), credentialVersion: a.Version + 1}
+	r.Status, r.Version, r.UpdatedAt = Unlinked, a.Version+1, s.now()
+	return r
+}
+
+// linkedAnew is errOvertaken when the user has linked the identity of r once more.
+func linkedAnew(ctx context.Context, tx *tx, r record) error {
+	_, err := one(ctx, tx, `host_user_id = $1 AND auth_id = $2 AND subject = $3 AND issuer = $4
+		AND status IN ('linking', 'linked', 'reauth_required') LIMIT 1`,
+		r.HostUserID, r.AuthID, r.Identity.Subject, r.Identity.Issuer)
+	switch {
+	case err == nil:
+		return errOvertaken
+	case errors.Is(err, ErrNotFound):
+		return nil
+	}
+	return err
 }
 
 // refreshed is r with what a refresh brought.
@@ -111,33 +161,40 @@ func (s *Store) refreshed(r record, n provider.Refreshed) (record, error) {
 	if n.Scopes != nil {
 		r.Scopes, r.Missing = n.Scopes, n.Missing
 	}
-	r.claimedAt, r.claimedBy = time.Time{}, ""
-	r.refreshAt = s.Schedule.next(r.AuthID, n.Credential, s.now())
+	r.claimedAt, r.claimedBy, r.refreshAt = time.Time{}, "", time.Time{}
+	if r.live() {
+		r.refreshAt = s.Schedule.next(r.AuthID, n.Credential, s.now())
+	}
 	return r, nil
 }
 
 // tellOfRefresh promises what follows from a refresh: an account that is being taken back has
-// another credential to revoke, and the host has another to know if it is shared with it.
-func tellOfRefresh(ctx context.Context, tx *tx, r record, shared bool) error {
-	switch {
-	case !r.live():
-		if err := outbox.Drop(ctx, tx.Tx, r.ID, Revoke); err != nil {
-			return err
-		}
-		_, err := outbox.Add(ctx, tx.Tx, outbox.Message{Kind: Revoke, AccountID: r.ID})
-		return err
-	case r.Status == ReauthRequired, shared && r.Status == Linked:
-		return announce(ctx, tx, r.ID)
+// another credential to revoke, and the host has another to know if it is shared with it; it must
+// also know when the user need not sign in again after all. What the host has no record of yet it
+// learns from the promise to add it.
+func tellOfRefresh(ctx context.Context, tx *tx, r record, shared bool) (record, error) {
+	if !r.live() {
+		return r, promise(ctx, tx, r.ID, Revoke)
 	}
-	return nil
+	wasMistaken := r.Status == ReauthRequired
+	switch {
+	case wasMistaken && r.HostID == "" && !r.HostDeleted:
+		r.Status = Linking
+	case wasMistaken:
+		r.Status = Linked
+	}
+	if r.Status == Linked && (wasMistaken || shared) {
+		return r, promise(ctx, tx, r.ID, HostUpdate)
+	}
+	return r, nil
 }
 
-// announce promises to tell the host what it has to know of an account by now.
-func announce(ctx context.Context, tx *tx, accountID string) error {
-	if err := outbox.Drop(ctx, tx.Tx, accountID, HostUpdate); err != nil {
+// promise puts one message of kind in the place of those that wait: it reads what is so by then.
+func promise(ctx context.Context, tx *tx, accountID, kind string) error {
+	if err := outbox.Drop(ctx, tx.Tx, accountID, kind); err != nil {
 		return err
 	}
-	_, err := outbox.Add(ctx, tx.Tx, outbox.Message{Kind: HostUpdate, AccountID: accountID})
+	_, err := outbox.Add(ctx, tx.Tx, outbox.Message{Kind: kind, AccountID: accountID})
 	return err
 }
 
@@ -155,7 +212,7 @@ func (s *Store) RequireReauth(ctx context.Context, o Opened) (flagged bool, err 
 		if _, err := s.update(ctx, tx, r); err != nil || !wasAdded {
 			return err
 		}
-		return announce(ctx, tx, r.ID)
+		return promise(ctx, tx, r.ID, HostUpdate)
 	})
 	if err != nil {
 		return false, fmt.Errorf("recording that the user must sign in again: %w", err)

@@ -4,25 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"linkgate/outbox"
 )
 
-// HostRefused ends a linking that the host turned down: status refused and one Revoke message,
-// whose id it returns. When the host has a record from an earlier linking, that is to be deleted
-// too. version is the Account's as it was read before the host was called: when the account was
-// linked again since, its own HostAdd asks the host, and it stays as it is. So does one that is
-// not linking; revokeID is that of a pending Revoke.
+// HostRefused ends a linking that the host turned down, even if its user would have to sign in
+// again by now: status refused and one Revoke message, whose id it returns. When the host has a
+// record from an earlier linking, that is to be deleted too. version is the Account's as it was
+// read before the host was called: when the account was linked again since, its own HostAdd asks
+// the host, and it stays as it is. So does one in another status; revokeID is that of a pending
+// Revoke.
 func (s *Store) HostRefused(ctx context.Context, id string, version int64) (revokeID string, err error) {
 	err = s.change(ctx, id, func(ctx context.Context, tx *tx, r record) error {
-		if r.Status != Linking || r.outdates(version) {
+		if r.Status != Linking && r.Status != ReauthRequired || r.outdates(version) {
 			revokeID, err = outbox.Pending(ctx, tx.Tx, id, Revoke)
 			return err
 		}
 		if revokeID, err = outbox.Add(ctx, tx.Tx, outbox.Message{Kind: Revoke, AccountID: id}); err != nil {
 			return err
 		}
-		r.Status = Refused
+		r.Status, r.refreshAt = Refused, time.Time{}
 		if r.HostID == "" {
 			r.hostDeletedAt = s.now()
 		} else if _, err := outbox.Add(ctx, tx.Tx, outbox.Message{Kind: HostDelete, AccountID: id}); err != nil {
@@ -47,7 +49,7 @@ func (s *Store) Unlink(ctx context.Context, id string) (hostDeleteID, revokeID s
 			hostDeleteID, revokeID, err = pending(ctx, tx, id)
 			return err
 		}
-		r.Status = Unlinking
+		r.Status, r.refreshAt = Unlinking, time.Time{}
 		if _, err := s.update(ctx, tx, r); err != nil {
 			return err
 		}
