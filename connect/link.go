@@ -117,7 +117,7 @@ func (s *Service) tellHost(ctx context.Context, session oauthstate.Session, acco
 		return r
 	case now.Status == linkedaccount.Refused:
 		return failed(HostRefused)
-	case now.Status == linkedaccount.Linked:
+	case now.Status == linkedaccount.Linked, now.Status == linkedaccount.ReauthRequired && now.HostID != "":
 		r.State = string(Linked)
 	}
 	return r
