@@ -21,6 +21,7 @@ func TestCredentialRoundTrip(t *testing.T) {
 			AccessToken:  secret.New("at-\"ü\x00"),
 			RefreshToken: secret.New("rt"),
 			TokenType:    "bearer",
+			IssuedAt:     time.Date(2030, 1, 2, 2, 4, 5, 6, berlin),
 			ExpiresAt:    time.Date(2030, 1, 2, 3, 4, 5, 6, berlin),
 		},
 		"no expiry": {AccessToken: secret.New("at")},

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -30,6 +31,34 @@ func TestPresets(t *testing.T) {
 	}
 }
 
+// TestPresetTokens: what is known of each service's tokens, as its preset's sources say.
+func TestPresetTokens(t *testing.T) {
+	const day = 24 * time.Hour
+	type known struct {
+		Rotation  string
+		KeepAlive time.Duration
+		BaseURL   string
+	}
+	want := map[string]known{
+		"github":    {RotationAlways, 183 * day, "https://api.github.com"},
+		"gitlab":    {RotationAlways, 0, "https://gitlab.com/api/v4"},
+		"google":    {RotationNone, 180 * day, "https://www.googleapis.com"},
+		"microsoft": {RotationAlways, 90 * day, "https://graph.microsoft.com/v1.0"},
+		"slack":     {RotationAlways, 0, "https://slack.com/api"},
+	}
+	got := map[string]known{}
+	for _, name := range Presets() {
+		c, _ := Preset(name)
+		got[name] = known{c.Rotation, c.KeepAlive, c.Calls.BaseURL}
+		if len(c.Calls.Allow) != 0 || c.App.Inject {
+			t.Errorf("%s: allows what only an operator can", name)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 func TestPresetUnknown(t *testing.T) {
 	for _, name := range []string{"", "oauth2", "oidc", "GitHub", "github.yaml", "../presets/github", "./github", "x/../github", "github\x00"} {
 		if c, ok := Preset(name); ok {
@@ -50,10 +79,16 @@ func TestPresetIsACopy(t *testing.T) {
 }
 
 func TestCloneSharesNothing(t *testing.T) {
-	c := Connection{Scopes: []string{"a"}, AuthorizeParams: map[string]string{"a": "b"}, TokenParams: map[string]string{"a": "b"}}
+	full := func() Connection {
+		return Connection{
+			Scopes: []string{"a"}, AuthorizeParams: map[string]string{"a": "b"}, TokenParams: map[string]string{"a": "b"},
+			Identity: IdentityPaths{Settings: map[string]string{"a": "b"}}, Calls: CallRules{Allow: []string{"GET /a"}},
+		}
+	}
+	c, want := full(), full()
 	clone := c.Clone()
 	clone.Scopes[0], clone.AuthorizeParams["a"], clone.TokenParams["a"] = "x", "x", "x"
-	want := Connection{Scopes: []string{"a"}, AuthorizeParams: map[string]string{"a": "b"}, TokenParams: map[string]string{"a": "b"}}
+	clone.Identity.Settings["a"], clone.Calls.Allow[0] = "x", "x"
 	if diff := cmp.Diff(want, c, byReveal); diff != "" {
 		t.Errorf("the original changed (-want +got):\n%s", diff)
 	}

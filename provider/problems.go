@@ -34,7 +34,8 @@ func shown(value string) string {
 }
 
 // Problems lists every mistake in what this package uses of a connection, in the order of its
-// keys. (auth_id and name are config's to check: what they may be is not the protocol's business.)
+// keys. (auth_id and name are config's to check: what they may be is not the protocol's business.
+// Of calls and app package call knows what they may be.)
 func (c Connection) Problems() []Problem {
 	p, ok := protocolNamed(c.protocol())
 	if !ok {
@@ -49,7 +50,10 @@ func (c Connection) Problems() []Problem {
 	problems = append(problems, paramProblems("authorize_params", c.AuthorizeParams, reservedAuthorizeParams())...)
 	problems = append(problems, paramProblems("token_params", c.TokenParams, reservedTokenParams())...)
 	problems = append(problems, urlProblem("revoke_url", c.RevokeURL, optional)...)
+	problems = append(problems, c.tokenProblems()...)
 	problems = append(problems, pathProblem("identity.name", c.Identity.Name)...)
+	problems = append(problems, c.settingProblems()...)
+	problems = append(problems, c.credentialProblems()...)
 	return append(problems, p.problems(c)...)
 }
 

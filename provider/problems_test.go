@@ -148,6 +148,13 @@ func TestProblemsShowNoSecret(t *testing.T) {
 		"identity.url":    func(c *Connection) { c.Identity.URL = misplaced },
 		"token_url":       func(c *Connection) { c.TokenURL = "https://u:" + misplaced + "@a.example" },
 		"response_mode":   responseMode(misplaced),
+		"rotation":        func(c *Connection) { c.Rotation = misplaced },
+		"settings, name":  func(c *Connection) { c.Identity.Settings = map[string]string{misplaced: "x"} },
+		"settings, path":  func(c *Connection) { c.Identity.Settings = map[string]string{"shop": misplaced + ".."} },
+		"header":          func(c *Connection) { c.Credential.Header = misplaced + " " },
+		"header reserved": func(c *Connection) { c.Credential.Header = "Linkgate-" + misplaced },
+		"prefix":          func(c *Connection) { c.Credential.Prefix = misplaced + " x" },
+		"query":           func(c *Connection) { c.Credential.Query = misplaced + "&" },
 		"client_secret":   func(c *Connection) { c.AuthStyle, c.ClientSecret = AuthNone, secret.New(misplaced) },
 	} {
 		t.Run(name, func(t *testing.T) {

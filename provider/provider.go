@@ -5,11 +5,12 @@
 // A sign-in goes: Redirector.Authorize makes an Attempt and the address for the browser; the
 // caller keeps the attempt sealed; the service's Callback comes back and Redirector.Exchange
 // checks it against the attempt, sends the code exactly once, verifies what comes and says who
-// the account is. Revoker takes a credential back.
+// the account is. From then on Refresher trades its refresh token for new tokens, Identifier asks
+// whose it is, Applier puts it into a call, and Revoker takes it back.
 //
-// Every request leaves through one client (client.go): dialled only where the guard allows,
-// never redirected, never repeated, bounded in time and size, and held back for a while from a
-// service that keeps failing (breaker.go). Every failure is an *Error of one of the kinds in
+// Every request leaves through one client (client.go): dialled only where the guard allows, never
+// redirected, never repeated, bounded in size and in time (watch.go), and held back for a while
+// from a service that keeps failing (breaker.go). Every failure is an *Error of one of the kinds in
 // errors.go. Who may sign in, what is kept and what is tried again is not known here: see connect,
 // linkedaccount and outbox.
 package provider
