@@ -28,8 +28,7 @@ func TestIsUniqueViolation(t *testing.T) {
 		if err := insertX(t.Context(), db); err != nil {
 			t.Fatal(err)
 		}
-		const link = `INSERT INTO linked_accounts VALUES
-			($1, 'u', 'a', '', 'i', 's', '', 'linked', '', '', NULL, 0, 0, 0, 0, 0, 0, 0)`
+		const link = insertAccount + " VALUES ($1, 'u', 'a', '', 'i', 's', '', 'linked', '', '', 0, 0, 0, 0, 0, 0)"
 		exec(t, db, link, "acc_1")
 		_, atIndex := db.ExecContext(t.Context(), link, "acc_2")
 		_, notNull := db.ExecContext(t.Context(), "INSERT INTO audit (id) VALUES ('y')")
