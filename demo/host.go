@@ -32,6 +32,7 @@ type HostOptions struct {
 	ProxySecret secret.Text // empty: random
 	Users       []User      // empty: Ada Lovelace, Grace Hopper and Fatima al-Fihriya
 	Apps        []App       // empty: one for each of Connections
+	OwnerApp    string      // a path of the proxy that leads to the owner's own app, for a link; empty: none
 }
 
 // User is somebody who uses the host.
@@ -68,6 +69,7 @@ type Account struct {
 type Host struct {
 	apiKey, proxySecret secret.Text
 	apps                []App
+	ownerApp            string
 	stage               stage
 	proxy               *httputil.ReverseProxy
 	site                http.Handler // what browsers get: page and proxy
@@ -95,7 +97,7 @@ func NewHost(o HostOptions) *Host {
 		o.Apps = demoApps()
 	}
 	h := &Host{
-		apiKey: o.APIKey, proxySecret: o.ProxySecret, apps: o.Apps, users: slices.Clone(o.Users),
+		apiKey: o.APIKey, proxySecret: o.ProxySecret, apps: o.Apps, ownerApp: o.OwnerApp, users: slices.Clone(o.Users),
 		added: map[string]added{}, updates: map[string]int{},
 	}
 	h.stage.errorBody = hostError

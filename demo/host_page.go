@@ -17,6 +17,7 @@ type hostPage struct {
 	User           User
 	Users          []User
 	Cards          []card
+	OwnerApp       string // path of the owner's own app; empty: there is none
 }
 
 type card struct {
@@ -78,7 +79,7 @@ func (h *Host) signedIn(r *http.Request) User {
 
 func (h *Host) render(w http.ResponseWriter, r *http.Request, name string) {
 	user := h.signedIn(r)
-	p := hostPage{LinkgateOrigin: h.linkgateOrigin(), User: user, Users: h.Users(), Cards: h.cards(user)}
+	p := hostPage{LinkgateOrigin: h.linkgateOrigin(), User: user, Users: h.Users(), Cards: h.cards(user), OwnerApp: h.ownerApp}
 	setPageHeaders(w, "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "+
 		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 	t := template.Must(template.ParseFS(pages, "pages/host.html"))

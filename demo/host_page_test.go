@@ -157,7 +157,7 @@ func TestHostPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"Connected apps", `data-linkgate-origin="http://127.0.0.1:8080"`, "&lt;b&gt;&#34;Ada&#34;&lt;/b&gt;", "ext-2", "sign in again",
+		"Connected apps", `data-linkgate-origin="http://127.0.0.1:8080"`, "&lt;b&gt;&#34;Ada&#34;&lt;/b&gt;", "ext-2", "Sign in again", "Who am I?", "Connect again",
 		"فاطمة الفهرية", "Acme Notes",
 	} {
 		if !strings.Contains(page.Body, want) {

@@ -62,18 +62,39 @@ func (l *talker) finished() []string {
 	return l.finish
 }
 
-// chromium opens a page in a real Chromium.
-func chromium(t *testing.T, address string) context.Context {
-	t.Helper()
+// TestPage looks at the host's page in a real Chromium: one for all, each with cookies of its own.
+func TestPage(t *testing.T) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox) // tests may run as root
 	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
-	window, cancelWindow := chromedp.NewContext(allocator)
-	t.Cleanup(func() { cancelWindow(); cancelAllocator() })
-	if err := chromedp.Do(window); err != nil {
+	browser, cancelBrowser := chromedp.NewContext(allocator)
+	t.Cleanup(func() { cancelBrowser(); cancelAllocator() })
+	if err := chromedp.Do(browser); err != nil {
 		t.Fatalf("starting Chromium: %v", err)
 	}
+	for name, test := range map[string]func(*testing.T, context.Context){
+		"listens to Linkgate":        listensToLinkgate,
+		"offers a link":              offersALink,
+		"asks who I am":              asksWhoIAm,
+		"explains errors":            explainsErrors,
+		"connects again":             connectsAgain,
+		"connects again by the host": connectsAgainByTheHost,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // mostly they wait
+			window, closeWindow := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+			t.Cleanup(closeWindow)
+			test(t, window)
+		})
+	}
+}
+
+// open opens a page in a window.
+func open(t *testing.T, window context.Context, address string) {
+	t.Helper()
+	if err := chromedp.Do(window); err != nil { // not with do: the window lives as long as this context
+		t.Fatalf("opening a window: %v", err)
+	}
 	do(t, window, chromedp.Navigate(address))
-	return window
 }
 
 func do(t *testing.T, window context.Context, steps ...chromedp.Action[chromedp.Void]) {
@@ -100,13 +121,13 @@ func said(text string) string {
 	return fmt.Sprintf(`document.getElementById("status").textContent.includes(%q)`, text)
 }
 
-// The page hears Linkgate's window, and nobody else's.
-func TestPageListens(t *testing.T) {
+// listensToLinkgate: the page hears Linkgate's window, and nobody else's.
+func listensToLinkgate(t *testing.T, window context.Context) {
 	l, stranger := newTalker(t), newTalker(t)
 	h := demo.NewHost(demo.HostOptions{LinkgateURL: l.URL})
 	server := httptest.NewServer(h)
 	defer server.Close()
-	window := chromium(t, server.URL)
+	open(t, window, server.URL)
 	connect := chromedp.Click(chromedp.CSS(`[data-auth=notes] [data-connect]`))
 
 	l.say("linkgate.auth.failure.t1", "")
@@ -137,12 +158,12 @@ func TestPageListens(t *testing.T) {
 	}
 }
 
-// With the window blocked the page offers a link, whose window can still answer.
-func TestPageWithoutWindows(t *testing.T) {
+// offersALink: with the window blocked the page offers a link, whose window can still answer.
+func offersALink(t *testing.T, window context.Context) {
 	l := newTalker(t)
 	server := httptest.NewServer(demo.NewHost(demo.HostOptions{LinkgateURL: l.URL}))
 	defer server.Close()
-	window := chromium(t, server.URL)
+	open(t, window, server.URL)
 	l.say("linkgate.auth.success.t1", "")
 	do(t, window, chromedp.Evaluate[chromedp.Void](`window.open = () => null`), chromedp.Click(chromedp.CSS(`[data-auth=notes] [data-connect]`)))
 	until(t, window, `document.activeElement.textContent === "Continue connecting Acme Notes"`)
