@@ -102,24 +102,20 @@ type view struct {
 
 // steps are what a service may make of a view by doing one thing to it.
 func (v view) steps() []view {
-	steps := []view{
-		{unescape(v.text), v.depth + 1},
-		{parameters.ReplaceAllLiteralString(v.text, ""), v.depth},
-		{slashes.ReplaceAllLiteralString(v.text, "/"), v.depth},
-		{strings.ReplaceAll(v.text, `\`, "/"), v.depth},
-		{beforeQuery(v.text), v.depth},
-		{plain(v.text), v.depth},
+	var steps []view
+	add := func(text string, depth int) {
+		if text != v.text {
+			steps = append(steps, view{text, depth})
+		}
 	}
-	return slices.DeleteFunc(steps, func(s view) bool { return s.text == v.text })
+	add(unescape(v.text), v.depth+1)
+	add(withoutParameters(v.text), v.depth)
+	add(withoutEmpty(v.text), v.depth)
+	add(strings.ReplaceAll(v.text, `\`, "/"), v.depth)
+	add(beforeQuery(v.text), v.depth)
+	add(plain(v.text), v.depth)
+	return steps
 }
-
-var (
-	parameters  = regexp.MustCompile(`;[^/]*`)
-	slashes     = regexp.MustCompile(`/{2,}`)
-	scheme      = regexp.MustCompile(`^/[A-Za-z][A-Za-z0-9+.-]*:(/|$)`)
-	encodedMark = regexp.MustCompile(`(?i)%(23|3f)`)
-	wideEscape  = regexp.MustCompile(`(?i)%u[0-9a-f]{4}`) // of IIS and old JavaScript
-)
 
 // mistake says what makes a view one that no service must come to see; "" if nothing does.
 func (v view) mistake() string {
@@ -130,16 +126,56 @@ func (v view) mistake() string {
 		return "it is not UTF-8"
 	case strings.ContainsFunc(v.text, unicode.IsControl):
 		return "it has a control character"
-	case strings.HasPrefix(v.text, "//"), scheme.MatchString(v.text):
+	case isAddress(v.text):
 		return "it can be taken for an address with a host of its own"
-	case v.depth > 0 && encodedMark.MatchString(v.text):
-		return "it has a question mark or number sign that is encoded twice"
-	case v.depth > 0 && wideEscape.MatchString(v.text):
-		return "it has a %u escape"
-	case slices.ContainsFunc(strings.Split(v.text, "/"), isDots):
+	case v.depth > 0 && isEncodedTwice(v.text):
+		return "it has a question mark, a number sign or a %u escape that is encoded twice"
+	case hasDotSegment(v.text):
 		return "it has a dot segment"
 	}
 	return ""
+}
+
+var (
+	parameters = regexp.MustCompile(`;[^/]*`)
+	slashes    = regexp.MustCompile(`/{2,}`)
+	scheme     = regexp.MustCompile(`^/[A-Za-z][A-Za-z0-9+.-]*:(/|$)`)
+	twice      = regexp.MustCompile(`(?i)%(23|3f|u[0-9a-f]{4})`) // %u is of IIS and old JavaScript
+)
+
+// A regular expression takes longer than all else that most calls have done here; so each of these
+// looks first whether there is anything to find.
+
+func withoutParameters(text string) string {
+	if !strings.Contains(text, ";") {
+		return text
+	}
+	return parameters.ReplaceAllLiteralString(text, "")
+}
+
+func withoutEmpty(text string) string {
+	if !strings.Contains(text, "//") {
+		return text
+	}
+	return slashes.ReplaceAllLiteralString(text, "/")
+}
+
+// isAddress tells what looks like //host/path, or https://host/path after the first slash.
+func isAddress(text string) bool {
+	return strings.HasPrefix(text, "//") || strings.Contains(text, ":") && scheme.MatchString(text)
+}
+
+func isEncodedTwice(text string) bool {
+	return strings.Contains(text, "%") && twice.MatchString(text)
+}
+
+func hasDotSegment(text string) bool {
+	for segment := range strings.SplitSeq(text, "/") {
+		if isDots(segment) {
+			return true
+		}
+	}
+	return false
 }
 
 // isDots tells a dot segment (RFC 3986 §3.3), and what Windows makes one of: it drops blanks and
@@ -171,6 +207,9 @@ func beforeQuery(text string) string {
 // plain turns look-alikes of ASCII characters into them: those that Unicode holds equal (fullwidth
 // forms, one character for two or three dots), and the slashes that Windows turns into plain ones.
 func plain(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return text
+	}
 	return strings.NewReplacer("∕", "/", "⁄", "/", "∖", `\`).Replace(norm.NFKC.String(text))
 }
 
