@@ -71,7 +71,7 @@ func (s *service) issue(subject string, issued time.Time, life time.Duration) pr
 func (s *service) Refresh(_ context.Context, c provider.Credential, _ time.Time) (provider.Refreshed, error) {
 	s.mu.Lock()
 	s.requests++
-	call := s.requests
+	call, fail := s.requests, s.fail
 	s.atWork++
 	s.mostAtWork = max(s.mostAtWork, s.atWork)
 	s.mu.Unlock()
@@ -79,8 +79,8 @@ func (s *service) Refresh(_ context.Context, c provider.Credential, _ time.Time)
 	if s.before != nil {
 		s.before()
 	}
-	if s.fail != nil {
-		if err := s.fail(call); err != nil {
+	if fail != nil {
+		if err := fail(call); err != nil {
 			return provider.Refreshed{}, err
 		}
 	}
@@ -126,6 +126,13 @@ func (s *service) counts() (requests, superseded int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.requests, s.superseded
+}
+
+// most is how many refreshes were under way at once.
+func (s *service) most() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mostAtWork
 }
 
 func invalidGrant() error {
@@ -204,7 +211,7 @@ func (f *fixture) replica(t *testing.T) *Tokens {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.MaxRetries, o.DialTimeout, o.ContextTimeoutEnabled = -1, time.Second, true
+	o.MaxRetries, o.DialerRetries, o.DialTimeout, o.ContextTimeoutEnabled = -1, 1, time.Second, true
 	client := redis.NewClient(o)
 	connections := map[string]*provider.Provider{
 		tokenAuth: {Connection: f.connection, Refresher: f.service, Identifier: f.service},
