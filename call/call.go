@@ -1,43 +1,48 @@
-// Package call sends host users' requests to external services in their name.
+// Package call sends host users' requests to external services in their name. Proxy.Serve takes a
+// request that a user has made below /call/{auth_id}/, and goes through with it in this order:
+//
+//  1. The connection is looked up, and the path is read (path.go): one that some service could read
+//     as leading elsewhere goes nowhere.
+//  2. The connection's rules must allow it (allow.go), and the user's rate limit.
+//  3. linkedaccount.Tokens gives the fresh credential of the user's account.
+//  4. The request is freed of what does not concern the service (headers.go), aimed at the
+//     connection's base URL (base.go), and gets the credential. This happens in httputil's Rewrite,
+//     after the hop-by-hop headers are gone, so that no client can have the credential taken out
+//     again by naming it in Connection (RFC 9110 §7.6.1).
+//  5. httputil.ReverseProxy passes both bodies on as they come, in either direction at any time.
+//     Redirects are passed on too and never followed.
+//
+// Between ReverseProxy and the connection's own transport stands an exchange (exchange.go). It sends
+// the request a second time where that is safe and helps: after a 401, once, with a refreshed
+// credential (renew.go); after a 429 or 503 that says when to come back, if the caller can wait that
+// long (retry.go). For that the first bytes of a body are kept while they pass (upload.go).
+//
+// A service that hangs or is gone must slow nobody else: each connection has its own transport,
+// breaker and bound of calls under way (connection.go, breaker.go), and the time until a service
+// begins to answer is bounded (patience.go). An answer may then take as long as it likes. The client
+// may too, as long as it gets on: it is held to its progress instead of the server's time limits
+// (upload.go, answer.go).
+//
+// How errors become answers is handlers' business. No error here repeats a word of the service's.
 package call
 
 import (
 	"context"
-	"errors"
+	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httputil"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"linkgate/linkedaccount"
 	"linkgate/provider"
 )
 
-// Why a request was not sent, or has no answer. Every error of Serve is one of them, or unexpected.
-var (
-	ErrUnknownConnection = errors.New("no connection has this auth id")
-	ErrNotConnected      = errors.New("the user has no such account at this connection")
-	ErrReauthRequired    = errors.New("the user must sign in at the service again")
-	ErrBadPath           = errors.New("the path can be read in more than one way")
-	ErrNotAllowed        = errors.New("the connection does not allow this call") // *NotAllowedError
-	ErrTooMany           = errors.New("too many calls by this user")
-	ErrRefused           = errors.New("the service refuses Linkgate's client")
-	ErrUnavailable       = errors.New("the service, or a system we depend on, does not answer") // *UnavailableError
-	ErrTimeout           = errors.New("the service has not begun to answer in time")
-	ErrBroken            = errors.New("the service has broken the connection off")
-)
-
-// NotAllowedError wraps ErrNotAllowed and names the rule that is missing.
-type NotAllowedError struct {
-	AuthID string
-	Rule   string // as it would stand in calls.allow: "GET /user"
-}
-
-// UnavailableError wraps ErrUnavailable and says when to come back.
-type UnavailableError struct {
-	System     string // "the service", "the database"
-	RetryAfter time.Duration
-	Err        error
-}
+// DefaultHeaderTimeout is how long a service may take to begin its answer.
+const DefaultHeaderTimeout = time.Minute
 
 // Target is what a request is for.
 type Target struct {
@@ -64,23 +69,85 @@ type Limiter interface {
 type Options struct {
 	Tokens               tokens
 	Connections          map[string]*provider.Provider // by auth id
-	Limit                Limiter                       // of calls by each host user
+	Limit                Limiter                       // of calls by each host user; nil: none
 	AllowPrivateNetworks bool
-	Log                  *slog.Logger
-	HeaderTimeout        time.Duration    // until a service begins to answer; zero: DefaultHeaderTimeout
-	Now                  func() time.Time // nil: time.Now
+	RootCAs              *x509.CertPool // nil: the system's
+	Log                  *slog.Logger   // nil: nowhere
+	HeaderTimeout        time.Duration  // until a service begins to answer; zero: DefaultHeaderTimeout
 }
 
 // Proxy passes calls through.
-type Proxy struct{}
+type Proxy struct {
+	tokens      tokens
+	limit       Limiter               // nil: none
+	passing     httputil.ReverseProxy // what all exchanges have in common
+	connections map[string]*connection
+	metrics     *metrics
+	underWay    underWay
+	log         *slog.Logger
+}
 
 // New makes a Proxy. Connections with Problems are refused.
-func New(o Options) (*Proxy, error) { panic("unwritten") }
+func New(o Options) (*Proxy, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.HeaderTimeout == 0 {
+		o.HeaderTimeout = DefaultHeaderTimeout
+	}
+	p := &Proxy{
+		tokens: o.Tokens, limit: o.Limit, log: o.Log, metrics: newMetrics(), passing: passing(),
+		connections: make(map[string]*connection, len(o.Connections)),
+	}
+	for authID, at := range o.Connections {
+		c, err := newConnection(at, o, p.metrics)
+		if err != nil {
+			return nil, fmt.Errorf("preparing calls of connection %q: %w", authID, err)
+		}
+		p.connections[authID] = c
+	}
+	return p, nil
+}
 
 // Serve sends r to the service in its user's name and streams the answer to w. When it returns an
 // error nothing has been written to w. An answer that breaks off midway ends in a panic with
-// http.ErrAbortHandler, as httputil.ReverseProxy has it.
-func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, to Target) error { panic("unwritten") }
+// http.ErrAbortHandler, so that the client does not take it for the whole.
+//
+// r comes from an HTTP server, and w leads to that server's ResponseWriter by way of Unwrap: the
+// server's time limits are lifted there.
+func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, to Target) error {
+	p.underWay.begin()
+	defer p.underWay.end()
+	c, known := p.connections[to.AuthID]
+	if !known {
+		return ErrUnknownConnection
+	}
+	path, err := readPath(to.Path)
+	if err != nil {
+		return err
+	}
+	if !c.rules.allow(r.Method, path) {
+		return &NotAllowedError{AuthID: to.AuthID, Rule: ruleFor(r.Method, path)}
+	}
+	if p.limit != nil {
+		if ok, err := p.limit.Allow(to.HostUserID); err != nil || !ok {
+			return ErrTooMany
+		}
+	}
+	if !c.enter() {
+		return &UnavailableError{System: theService, RetryAfter: busyPause, Err: errBusy}
+	}
+	defer c.leave()
+	account, err := p.tokens.For(r.Context(), to.HostUserID, to.AuthID, to.Account)
+	if err != nil {
+		return credentialFailure(err)
+	}
+	e := &exchange{connection: c, tokens: p.tokens, log: p.log, path: path, account: account}
+	return e.serve(p.passing, w, r)
+}
 
 // Wait returns when no call and no stream is under way, or when ctx ends.
-func (p *Proxy) Wait(ctx context.Context) error { panic("unwritten") }
+func (p *Proxy) Wait(ctx context.Context) error { return p.underWay.wait(ctx) }
+
+// Collector tells how long services take.
+func (p *Proxy) Collector() prometheus.Collector { return p.metrics.duration }

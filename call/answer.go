@@ -1,0 +1,73 @@
+package call
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// answer writes a service's answer to the client. It outlives the server's WriteTimeout as long as
+// the client goes on reading.
+type answer struct {
+	http.ResponseWriter
+	client   *http.ResponseController // of the client's connection
+	clean    func(http.Header)        // sees to the headers of interim answers
+	begun    bool                     // nothing else can be answered any more
+	deadline deadline
+}
+
+// WriteHeader implements http.ResponseWriter. Interim answers (RFC 9110 §15.2) come from another
+// goroutine, while a body may be read: they touch nothing here.
+func (a *answer) WriteHeader(status int) {
+	if isInterim(status) {
+		a.clean(a.Header())
+		a.ResponseWriter.WriteHeader(status)
+		return
+	}
+	a.begun = true
+	a.deadline.arm(time.Now())
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(p []byte) (int, error) {
+	a.deadline.arm(time.Now())
+	return a.ResponseWriter.Write(p)
+}
+
+// FlushError is what http.ResponseController flushes with.
+func (a *answer) FlushError() error {
+	a.deadline.arm(time.Now())
+	return a.client.Flush()
+}
+
+// Hijack implements http.Hijacker. The server lifts its deadlines by itself then.
+func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := a.client.Hijack()
+	a.begun = a.begun || err == nil
+	return conn, buffered, err
+}
+
+// Unwrap lets http.ResponseController reach what is not here.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+func isInterim(status int) bool {
+	return status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols
+}
+
+// answerBody is the body of a service's answer.
+type answerBody struct {
+	io.ReadCloser
+	ended func() // called when it has come to its end, and with it the trailer
+}
+
+// Read implements io.Reader.
+func (b *answerBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.ended()
+	}
+	return n, err
+}

@@ -1,0 +1,36 @@
+package call
+
+import (
+	"net/http"
+	"time"
+)
+
+const (
+	// A client that is waited for and sends nothing for stallTimeout, or takes nothing, is given up.
+	stallTimeout = 30 * time.Second
+	rearmAfter   = 5 * time.Second // deadlines are set anew no more often than this
+	lingerTime   = 5 * time.Second // for a client to stop sending what nobody wants any more
+)
+
+// deadline holds a client to its progress, in one direction, in place of its server's time limit
+// for the whole request.
+type deadline struct {
+	set   func(time.Time) error // of an http.ResponseController
+	stall time.Duration         // the time for each step
+	armed time.Time             // when it was set
+}
+
+// arm gives a client the time for the next step. It is called before each, and costs next to nothing.
+func (d *deadline) arm(now time.Time) {
+	if now.Sub(d.armed) > rearmAfter {
+		d.armed = now
+		_ = d.set(now.Add(d.stall)) // a writer that has no deadlines needs none
+	}
+}
+
+// LiftDeadlines frees a request from its server's ReadTimeout and WriteTimeout, for what may last.
+func LiftDeadlines(w http.ResponseWriter) {
+	client := http.NewResponseController(w)
+	_ = client.SetReadDeadline(time.Time{}) // a writer that has no deadlines needs none
+	_ = client.SetWriteDeadline(time.Time{})
+}

@@ -1,0 +1,166 @@
+package call
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httputil"
+	"strings"
+	"time"
+
+	"linkgate/linkedaccount"
+)
+
+// exchange is one call: a request, as often as it is sent, and its answer.
+type exchange struct {
+	connection *connection
+	tokens     tokens
+	log        *slog.Logger
+	path       path
+	account    linkedaccount.Opened // with the credential that the last attempt was sent with
+
+	proxy    httputil.ReverseProxy
+	incoming *http.Request
+	upload   *upload // nil: the request has no body
+	answer   answer
+	own      http.Header // of the answer, before the service's comes to it
+	query    string      // of the request, without what is not for the service
+	patience patience
+	began    time.Time
+	repeated int           // times, because the service asked for it
+	waited   time.Duration // before those
+	renewed  bool          // another credential has been asked for
+	err      error         // why there is no answer
+}
+
+// serve runs the exchange on a copy of proxy. An error means that nothing has been written to w.
+func (e *exchange) serve(proxy httputil.ReverseProxy, w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	client := http.NewResponseController(w)
+	e.began = time.Now()
+	e.incoming = withoutForeignUpgrade(r.WithContext(ctx))
+	e.own = maps.Clone(w.Header())
+	e.answer = answer{
+		ResponseWriter: w, client: client, clean: e.clean,
+		deadline: deadline{set: client.SetWriteDeadline, stall: e.connection.stall},
+	}
+	if r.ContentLength != 0 {
+		e.upload = newUpload(r.Body, client, e.connection.stall)
+		defer e.upload.end()
+	}
+	e.patience = patience{limit: e.connection.patience, cancel: cancel, upload: e.upload}
+	e.proxy = proxy
+	e.proxy.Rewrite = e.rewrite
+	e.proxy.Transport = e
+	e.proxy.ModifyResponse = e.modify
+	e.proxy.ErrorHandler = e.fail
+	e.proxy.ServeHTTP(&e.answer, e.incoming)
+	e.answer.deadline.arm(time.Now()) // for what the server has still to write
+	return e.err
+}
+
+// withoutForeignUpgrade lets no request switch to another protocol than WebSocket: through a
+// connection that speaks HTTP/2 by then (h2c), requests could be sent that no rule allows.
+func withoutForeignUpgrade(r *http.Request) *http.Request {
+	protocols := r.Header["Upgrade"]
+	if len(protocols) == 0 {
+		return r
+	}
+	if len(protocols) == 1 && strings.EqualFold(protocols[0], "websocket") && r.Method == http.MethodGet && r.ContentLength == 0 {
+		return r
+	}
+	r.Header = r.Header.Clone()
+	r.Header.Del("Upgrade")
+	return r
+}
+
+// rewrite makes the service's request of the client's. The hop-by-hop headers are gone by now.
+func (e *exchange) rewrite(pr *httputil.ProxyRequest) {
+	out := pr.Out
+	stripRequest(out.Header, e.connection.settings)
+	e.query = cleanQuery(out.URL.RawQuery, e.connection.settings)
+	if out.Header.Get("User-Agent") == "" {
+		out.Header.Set("User-Agent", "linkgate")
+	}
+	if e.upload != nil {
+		e.rewriteBody(out)
+	}
+	e.err = e.aim(out)
+}
+
+func (e *exchange) rewriteBody(out *http.Request) {
+	out.Body, _ = e.upload.again() // for the first time it can be had
+	out.GetBody = e.upload.getBody
+	// A connection that is kept gets the body even when the service has refused it.
+	out.Close = out.Header.Get("Expect") != ""
+	if len(out.Trailer) == 0 {
+		return
+	}
+	stripRequest(out.Trailer, e.connection.settings)
+	e.upload.trailer = func() {
+		for name := range out.Trailer {
+			out.Trailer[name] = e.incoming.Trailer[name]
+		}
+	}
+}
+
+// aim points a request at the service and puts the credential in.
+func (e *exchange) aim(out *http.Request) error {
+	target, err := e.connection.base.target(e.path, e.query, e.account.Account)
+	if err != nil {
+		return err
+	}
+	out.URL, out.Host = target, ""
+	e.connection.applier.Apply(out, e.account.Credential)
+	return nil
+}
+
+// modify makes the client's answer of the service's. The hop-by-hop headers are gone by now, but
+// for those of a switch of protocols.
+func (e *exchange) modify(res *http.Response) error {
+	e.clean(res.Header)
+	h := e.answer.Header()
+	maps.Copy(h, e.own) // interim answers have taken it away
+	for name := range e.own {
+		delete(res.Header, name)
+	}
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		return nil
+	}
+	if _, told := res.Header["Content-Type"]; !told {
+		h["Content-Type"] = nil // else the server would guess one
+	}
+	e.cleanTrailer(res) // of what it announces; its values come after the body
+	res.Body = &answerBody{ReadCloser: res.Body, ended: func() { e.cleanTrailer(res) }}
+	if e.upload != nil && !e.upload.whole() {
+		// The server is not to read the rest of the body away, nor to take it for another request
+		// in case that nobody reads it.
+		_ = e.answer.client.EnableFullDuplex() // others than HTTP/1 servers always are
+		h.Set("Connection", "close")
+	}
+	return nil
+}
+
+// clean takes out of a header what a service must not tell the client.
+func (e *exchange) clean(h http.Header) { stripAnswer(h, e.account.Credential) }
+
+func (e *exchange) cleanTrailer(res *http.Response) {
+	if len(res.Trailer) > 0 {
+		e.clean(res.Trailer)
+		res.Trailer.Del("X-Content-Type-Options") // belongs into the header, where stripAnswer puts it
+	}
+}
+
+// fail notes that there is no answer, or breaks one off. Why, RoundTrip has noted; the rest are
+// switches of protocols gone wrong.
+func (e *exchange) fail(http.ResponseWriter, *http.Request, error) {
+	if e.answer.begun {
+		panic(http.ErrAbortHandler)
+	}
+	maps.Copy(e.answer.Header(), e.own)
+	if e.err == nil {
+		e.err = ErrBroken
+	}
+}

@@ -1,0 +1,38 @@
+package call
+
+import (
+	"log/slog"
+	"net/http/httputil"
+	"sync"
+	"time"
+)
+
+// flushAfter is how long a piece of an answer of known length may wait for the next, so that both
+// go out in one packet. ReverseProxy passes everything else on at once.
+const flushAfter = 10 * time.Millisecond
+
+// passing is what is the same in every exchange's ReverseProxy. It logs nothing, for it would repeat
+// what the service has said.
+func passing() httputil.ReverseProxy {
+	return httputil.ReverseProxy{
+		FlushInterval: flushAfter,
+		BufferPool:    new(bufferPool),
+		ErrorLog:      slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+	}
+}
+
+const bufferSize = 32 << 10
+
+// bufferPool lends what bodies are copied with.
+type bufferPool struct{ buffers sync.Pool }
+
+// Get implements httputil.BufferPool.
+func (p *bufferPool) Get() []byte {
+	if b, ok := p.buffers.Get().(*[bufferSize]byte); ok {
+		return b[:]
+	}
+	return make([]byte, bufferSize)
+}
+
+// Put implements httputil.BufferPool.
+func (p *bufferPool) Put(b []byte) { p.buffers.Put((*[bufferSize]byte)(b)) }
