@@ -37,7 +37,11 @@ type Config struct {
 	DatabaseURL      secret.Text   `env:"DATABASE_URL"`                 // empty: SQLite in DataDir
 	EncryptionKeyset secret.Text   `env:"ENCRYPTION_KEYSET"`            // empty: a file in DataDir
 
+	AppURL    string      `env:"APP_URL"`    // the owner's own app, without a trailing slash; empty: there is none
+	AppSecret secret.Text `env:"APP_SECRET"` // signs what goes to it (Standard Webhooks)
+
 	AllowPrivateNetworks bool          `env:"ALLOW_PRIVATE_NETWORKS"`
+	CallRate             int           `env:"CALL_RATE" envDefault:"50"` // calls per second and host user
 	LogLevel             slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat            string        `env:"LOG_FORMAT" envDefault:"text"` // text or json
 	ShutdownTimeout      time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"25s"`
@@ -73,7 +77,7 @@ func Load(src Source) (Config, error) {
 	var inFile []Mistake
 	c.Connections, inFile = readConnections(c.ConnectionsFile, vars)
 	mistakes = append(mistakes, inFile...)
-	c.Warnings = slices.Concat(vars.nearMisses(), vars.placeholders(), c.halfShared())
+	c.Warnings = slices.Concat(vars.nearMisses(), vars.placeholders(), c.halfShared(), c.injections())
 	if len(mistakes) > 0 {
 		return c, &Error{Mistakes: mistakes}
 	}

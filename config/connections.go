@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"reflect"
 	"regexp"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"linkgate/call"
 	"linkgate/provider"
 )
 
@@ -141,10 +143,15 @@ func (d *decoder) connection(node ast.Node, seen map[string]int) (provider.Conne
 	if !ok {
 		return provider.Connection{}, false
 	}
-	c := d.preset(entries)
+	preset := d.preset(entries)
+	c := preset.Clone()
 	d.structure(d.withoutProtocol(entries), reflect.ValueOf(&c).Elem(), "", where)
 	d.unique(c.AuthID, where["auth_id"], seen)
-	problems := append(naming(c), c.Problems()...)
+	_, based := where["calls.base_url"]
+	problems := slices.Concat(naming(c), c.Problems(), call.Problems(c))
+	if !based {
+		problems = append(problems, strayCalls(c, preset)...)
+	}
 	d.problems(problems, c.Provider, node, where)
 	return c, len(d.mistakes) == before
 }
@@ -209,6 +216,28 @@ func naming(c provider.Connection) []provider.Problem {
 		problems = append(problems, provider.Problem{Key: "name", Text: "does not fit on a page", Remedy: fmt.Sprintf("use at most %d characters in one line", maxName)})
 	}
 	return problems
+}
+
+// strayCalls are calls that a connection leaves to go to its preset's service although it signs in
+// elsewhere: they would carry a credential there that is not that service's.
+func strayCalls(c, preset provider.Connection) []provider.Problem {
+	moved := hostOf(c.Issuer) != hostOf(preset.Issuer) || hostOf(c.TokenURL) != hostOf(preset.TokenURL)
+	if !moved || preset.Calls.BaseURL == "" || len(c.Calls.Allow) == 0 {
+		return nil
+	}
+	return []provider.Problem{{
+		Key:    "calls",
+		Text:   "go to the preset's service, though this connection signs in at another",
+		Remedy: "set calls.base_url to the API of the service that issues the tokens",
+	}}
+}
+
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Host)
 }
 
 // problems adds what is wrong with the connection as a whole, except with values that could not

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/google/go-cmp/cmp"
@@ -106,13 +107,26 @@ func TestConnectionMistakes(t *testing.T) {
 
 func TestUnknownKeyRemedy(t *testing.T) {
 	tests := map[string]string{
-		"clientId":  "Did you mean client_id?",
-		"scope":     "Did you mean scopes?",
-		"token-url": "Did you mean token_url?",
-		"colour":    "Known here: ",
+		"clientId":            "Did you mean client_id?",
+		"scope":               "Did you mean scopes?",
+		"token-url":           "Did you mean token_url?",
+		"colour":              "Known here: ",
+		"calls: {baseUrl":     "Did you mean base_url?",
+		"calls: {alow":        "Did you mean allow?",
+		"calls: {x":           "Known here: allow, base_url.",
+		"app: {injection":     "Known here: inject.",
+		"app: {injects":       "Did you mean inject?",
+		"credential: {headr":  "Did you mean header?",
+		"identity: {setings":  "Did you mean settings?",
+		"keepalive":           "Did you mean keep_alive?",
+		"identity: {lifetime": "Known here: ",
 	}
 	for key, want := range tests {
-		_, err := Load(source(nil, file(key+": x")))
+		line := key + ": x"
+		if strings.Contains(key, "{") {
+			line += "}"
+		}
+		_, err := Load(source(nil, file(line)))
 		broken, ok := errors.AsType[*Error](err)
 		if !ok || len(broken.Mistakes) != 1 {
 			t.Errorf("%s: got %v, want one mistake", key, err)
@@ -219,6 +233,10 @@ func yamlOf(t reflect.Type, indent string) string {
 		value := " x\n"
 		switch {
 		case f.Type == reflect.TypeFor[secret.Text]():
+		case f.Type == reflect.TypeFor[time.Duration]():
+			value = " 1h\n"
+		case f.Type.Kind() == reflect.Bool:
+			value = " true\n"
 		case f.Type.Kind() == reflect.Slice:
 			value = " [x]\n"
 		case f.Type.Kind() == reflect.Map:
@@ -252,6 +270,8 @@ func FuzzConnections(f *testing.F) {
 		oneConnection, "", "connections:\n- auth_id: ${CLIENT_SECRET}\n  provider: ${CLIENT_SECRET}\n",
 		"connections:\n  - {auth_id: x, provider: oauth2, authorize_url: '${CLIENT_SECRET}', token_url: 'https://${CLIENT_SECRET}'}\n",
 		"connections:\n  - auth_id: a\n    scopes: ['${CLIENT_SECRET}']\n    authorize_params: {'${CLIENT_SECRET}': x, state: '${CLIENT_SECRET}'}\n",
+		"connections:\n  - auth_id: a\n    provider: github\n    calls: {base_url: 'https://${CLIENT_SECRET}/{x}', allow: ['${CLIENT_SECRET}', 'GET /${CLIENT_SECRET}/*', 'GET ?${CLIENT_SECRET}']}\n",
+		"connections:\n  - auth_id: a\n    lifetime: ${CLIENT_SECRET}\n    app: {inject: '${CLIENT_SECRET}'}\n    credential: {header: '${CLIENT_SECRET}', prefix: '${CLIENT_SECRET}', query: '${CLIENT_SECRET}'}\n",
 		"a: &a [*a]\n", "? x\n: y\n", "--- >\n x\n...\n", "connections: !!set {x}\n", "\"\\ud800\": x", "connections:\n  - auth_style: ${CLIENT_SECRET}\n    identity:\n      url: ${CLIENT_SECRET}\n",
 		"%YAML 1.2\n---\nconnections: [${A}]\n", "connections:\n\t- x\n", "[[[[[[{{{{{{", "<<: *x\n",
 	} {

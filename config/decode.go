@@ -6,16 +6,14 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 
 	"linkgate/secret"
 )
-
-const minRedacted = 6 // characters
 
 // decoder turns parsed YAML into Go values. The library's own decoder stops at the first mistake;
 // this one goes on and keeps them all.
@@ -82,6 +80,14 @@ func (d *decoder) value(node ast.Node, v reflect.Value, key string, where map[st
 		if s, ok := d.text(node, key); ok {
 			*target = secret.New(s)
 		}
+	case *time.Duration:
+		if duration, ok := d.duration(node, key); ok {
+			*target = duration
+		}
+	case *bool:
+		if truth, ok := d.truth(node, key); ok {
+			*target = truth
+		}
 	case *[]string:
 		*target = d.texts(node, key)
 	case *map[string]string:
@@ -126,56 +132,6 @@ func (d *decoder) merged(values map[string]string, node ast.Node, key string, wh
 		}
 	}
 	return values
-}
-
-// text reads a scalar as it is written, so that a client id of digits keeps its zeros, and puts
-// the values of variables in.
-func (d *decoder) text(node ast.Node, key string) (string, bool) {
-	var raw string
-	switch n := node.(type) {
-	case *ast.StringNode:
-		raw = n.Value
-	case *ast.LiteralNode:
-		raw = n.Value.Value
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
-		raw = node.GetToken().Value
-	case *ast.NullNode:
-		d.wrong(node, key, "", `Write the value after the colon, or "" for an empty one.`)
-		return "", false
-	default:
-		d.wrong(node, key, "a text", "Write one value after the colon, in quotes if it has special characters.")
-		return "", false
-	}
-	value, mistake := expand(raw, d.lookup)
-	if mistake != nil {
-		d.add(node, key+": "+mistake.Text, mistake.Remedy)
-		d.broken[key] = true
-		return "", false
-	}
-	return value, true
-}
-
-// lookup finds a variable's value and remembers it, for redact.
-func (d *decoder) lookup(name string) (string, *Mistake) {
-	value, mistake := reference(name, d.vars)
-	if mistake == nil {
-		d.inserted[value] = name
-	}
-	return value, mistake
-}
-
-// redact shows a variable in place of its value, which may be a secret in the wrong place. Where
-// a text quotes, the value is quoted too. What is very short is no secret.
-func (d *decoder) redact(text string) string {
-	for value, name := range d.inserted {
-		if len(value) < minRedacted {
-			continue
-		}
-		quoted := strconv.Quote(value)
-		text = strings.ReplaceAll(text, value, "${"+name+"}")
-		text = strings.ReplaceAll(text, quoted[1:len(quoted)-1], "${"+name+"}")
-	}
-	return text
 }
 
 // wrong adds that key's value is of the wrong kind, without showing it.

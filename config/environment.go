@@ -114,6 +114,8 @@ func meaningless(t reflect.Type) Mistake {
 		return Mistake{Text: "is neither true nor false", Remedy: "Set it to true or false."}
 	case reflect.TypeFor[time.Duration]():
 		return Mistake{Text: "is not a duration", Remedy: "Write a number with its unit, such as 25s or 2m."}
+	case reflect.TypeFor[int]():
+		return Mistake{Text: "is not a whole number", Remedy: "Write digits alone, such as 50."}
 	default:
 		return Mistake{Text: "is not a log level", Remedy: "Set it to debug, info, warn or error."}
 	}

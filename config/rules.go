@@ -20,6 +20,8 @@ const (
 
 	minShutdown = time.Second
 	maxShutdown = 10 * time.Minute
+
+	maxCallRate = 100_000
 )
 
 // rules check the values of the environment, alone and against each other. A variable that could
@@ -42,6 +44,7 @@ func (r *rules) check() {
 	r.publicURL()
 	r.host()
 	r.hostOrigin()
+	r.app()
 	r.redis()
 	r.database()
 	r.keyset()
@@ -179,6 +182,9 @@ func (r *rules) running() {
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		r.add("LOG_FORMAT", "is neither text nor json", "Set it to text for people or json for machines.")
 	}
+	if c.CallRate < 1 || c.CallRate > maxCallRate {
+		r.add("CALL_RATE", fmt.Sprintf("is not between 1 and %d", maxCallRate), "Set it to how many calls a second a user may make, such as 50.")
+	}
 	if c.ShutdownTimeout < minShutdown || c.ShutdownTimeout > maxShutdown {
 		r.add("SHUTDOWN_TIMEOUT", fmt.Sprintf("is not between %s and %s", minShutdown, maxShutdown),
 			"Set it a little shorter than your platform waits before it kills, such as 25s.")
@@ -203,8 +209,18 @@ func parseOrigin(s string) (origin, problem string) {
 }
 
 // parseAddress reads an absolute https address, http on loopback, without user, query and
-// fragment. The problem never repeats the address: somebody may have put a secret there.
+// fragment.
 func parseAddress(s string) (u *url.URL, problem string) {
+	u, problem = parseWebAddress(s)
+	if problem == "" && u.Scheme == "http" && !isLoopback(u.Hostname()) {
+		return nil, "is http, which is safe on loopback alone"
+	}
+	return u, problem
+}
+
+// parseWebAddress is parseAddress that takes http from anywhere. The problem never repeats the
+// address: somebody may have put a secret there.
+func parseWebAddress(s string) (u *url.URL, problem string) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
@@ -217,8 +233,6 @@ func parseAddress(s string) (u *url.URL, problem string) {
 		return nil, "has a user name or password in it"
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#"):
 		return nil, "has a query or fragment (? or #) in it"
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return nil, "is http, which is safe on loopback alone"
 	}
 	return u, ""
 }

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// prefixes are what people put before our names in the belief that every program wants one.
+// prefixes are what people put before our names in the belief that every program wants one. (Two of
+// our names do begin with APP_.)
 var prefixes = [...]string{"LINKGATE_", "BLINK_", "APP_"}
 
 // nearMisses warns of variables that are set, unknown, and look like a known one misspelt.
@@ -65,20 +66,29 @@ func (c Config) halfShared() []Mistake {
 	}}
 }
 
-// meantVariable finds the known variable that name probably stands for.
+// meantVariable finds the known variable that name probably stands for: as it is, without one of
+// the prefixes, or without several.
 func meantVariable(name string) (string, bool) {
 	known := variableNames()
-	bare := strings.ToUpper(name)
+	forms := []string{strings.ToUpper(name)}
 	for _, p := range prefixes {
-		bare = strings.TrimPrefix(bare, p)
+		if bare, ok := strings.CutPrefix(forms[len(forms)-1], p); ok {
+			forms = append(forms, bare)
+		}
 	}
-	if slices.Contains(known, bare) {
-		return bare, true
+	for _, form := range forms {
+		for _, plain := range []string{form, strings.TrimSuffix(form, "_FILE")} {
+			if slices.Contains(known, plain) {
+				return plain, true
+			}
+		}
 	}
-	if plain, ok := strings.CutSuffix(bare, "_FILE"); ok && slices.Contains(known, plain) {
-		return plain, true
+	for _, form := range forms {
+		if meant, ok := nearest(form, known); ok {
+			return meant, true
+		}
 	}
-	return nearest(bare, known)
+	return "", false
 }
 
 // maxTyped is longer than any name we know.
