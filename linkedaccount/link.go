@@ -158,24 +158,29 @@ func (s *Store) HostAdded(ctx context.Context, id, hostID string, version int64)
 		if r.HostID == hostID && !isLinked {
 			return nil
 		}
-		if err := s.takeOver(ctx, tx, r, hostID); err != nil {
-			return err
-		}
-		r.HostID = hostID
 		if isLinked {
 			r.Status = Linked
 		}
-		r, err := deleteIfLate(ctx, tx, r)
-		if err != nil {
-			return err
-		}
-		_, err = s.update(ctx, tx, r)
-		return err
+		return s.takeHostID(ctx, tx, r, hostID)
 	})
 	if err != nil {
 		return fmt.Errorf("recording the host's id: %w", err)
 	}
 	return nil
+}
+
+// takeHostID makes the host's record r's alone, and has it deleted if it came too late.
+func (s *Store) takeHostID(ctx context.Context, tx *tx, r record, hostID string) error {
+	if err := s.takeOver(ctx, tx, r, hostID); err != nil {
+		return err
+	}
+	r.HostID = hostID
+	r, err := deleteIfLate(ctx, tx, r)
+	if err != nil {
+		return err
+	}
+	_, err = s.update(ctx, tx, r)
+	return err
 }
 
 // deleteIfLate has the host delete a record that it made after the deletion was over.

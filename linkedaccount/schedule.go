@@ -11,9 +11,13 @@ import (
 // connection: by auth id. A connection that is not in it is never scheduled.
 type Schedule map[string]provider.Connection
 
-// shortest is the part of a credential's life that a margin takes at the most: a minute of a token
-// that lives twenty seconds would mean to refresh it at once and for ever.
-const shortest = 4
+const (
+	// marginMost is the part of a credential's life that a margin takes at the most: a minute of a
+	// token that lives twenty seconds would mean to refresh it at once and for ever.
+	marginMost = 4
+	// soonest keeps the worker from asking without a pause where tokens end as soon as they begin.
+	soonest = 5 * time.Second
+)
 
 // margin is how long before its end a credential counts as spent.
 func (s Schedule) margin(authID string, c provider.Credential) time.Duration {
@@ -22,7 +26,7 @@ func (s Schedule) margin(authID string, c provider.Credential) time.Duration {
 		margin = provider.DefaultMargin
 	}
 	if life := lifeOf(c); life > 0 {
-		margin = min(margin, life/shortest)
+		margin = min(margin, life/marginMost)
 	}
 	return margin
 }
@@ -35,9 +39,10 @@ func lifeOf(c provider.Credential) time.Duration {
 	return max(c.ExpiresAt.Sub(c.IssuedAt), 0)
 }
 
-// next is when the background worker looks at an account whose credential is c: somewhere in the
-// last quarter of its life, so that accounts which were linked together part; or before a refresh
-// token that nobody uses dies. The zero time: never, for it can't be refreshed.
+// next is when the background worker looks at an account whose credential is c: a twentieth to a
+// quarter of its life before callers would have to wait for it, so that accounts which were linked
+// together part; or before a refresh token that nobody uses dies. The zero time: never, for it
+// can't be refreshed.
 func (s Schedule) next(authID string, c provider.Credential, now time.Time) time.Time {
 	if _, known := s[authID]; !known || c.RefreshToken.IsZero() {
 		return time.Time{}
@@ -46,10 +51,13 @@ func (s Schedule) next(authID string, c provider.Credential, now time.Time) time
 	if c.ExpiresAt.IsZero() {
 		return alive
 	}
-	lead := jitter(lifeOf(c)/20, lifeOf(c)/4)
-	ahead := c.ExpiresAt.Add(-s.margin(authID, c) - lead)
+	life := lifeOf(c)
+	ahead := c.ExpiresAt.Add(-s.margin(authID, c) - jitter(life/20, life/4))
 	if !alive.IsZero() && alive.Before(ahead) {
 		return alive
+	}
+	if earliest := now.Add(soonest); ahead.Before(earliest) {
+		return earliest
 	}
 	return ahead
 }

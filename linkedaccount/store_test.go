@@ -149,6 +149,11 @@ func TestReadingWhatIsNotThere(t *testing.T) {
 				_, err := s.BySubject(ctx, "user-2", authID, "octocat")
 				return err
 			},
+			"Open": func() error { _, err := s.Open(ctx, "acc_x"); return err },
+			"RequireReauth": func() error {
+				_, err := s.RequireReauth(ctx, linkedaccount.Opened{})
+				return err
+			},
 			"HostAdded":   func() error { return s.HostAdded(ctx, "acc_x", "h1", 1) },
 			"HostRefused": func() error { _, err := s.HostRefused(ctx, "acc_x", 1); return err },
 			"Unlink":      func() error { _, _, err := s.Unlink(ctx, "acc_x"); return err },
@@ -243,6 +248,7 @@ func TestAudit(t *testing.T) {
 func TestDatabaseErrorsAreTold(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
 		a, _ := link(t, s, grant("octocat", "1"))
+		o := opened(t, s, a.ID)
 		check(t, s.DB.Close())
 		ctx := context.Background()
 		for name, do := range map[string]func() error{
@@ -256,6 +262,12 @@ func TestDatabaseErrorsAreTold(t *testing.T) {
 			"HostDeleted":     func() error { return s.HostDeleted(ctx, a.ID, 1) },
 			"Revoked":         func() error { return s.Revoked(ctx, a) },
 			"Credential":      func() error { _, err := s.Credential(ctx, a.ID); return err },
+			"Open":            func() error { _, err := s.Open(ctx, a.ID); return err },
+			"Of":              func() error { _, err := s.Of(ctx, user, authID); return err },
+			"claim":           func() error { _, err := s.Claim(ctx, o, "one", time.Minute); return err },
+			"unclaim":         func() error { return s.Unclaim(ctx, a.ID, "one") },
+			"saveRefreshed":   func() error { _, err := s.SaveRefreshed(ctx, o, brought("2"), true, true); return err },
+			"RequireReauth":   func() error { _, err := s.RequireReauth(ctx, o); return err },
 			"Revocable":       func() error { _, _, err := s.Revocable(ctx, a.ID); return err },
 			"DeletionPending": func() error { _, err := s.DeletionPending(ctx, a); return err },
 			"Audit":           func() error { return s.Audit(ctx, linkedaccount.Event{}) },
