@@ -12,24 +12,21 @@ import (
 // The rest keeps its order and its bytes.
 func cleanQuery(rawQuery string, c provider.Connection) string {
 	var kept strings.Builder
-	first := true
-	for rest := rawQuery; rest != ""; {
+	for rest := "&" + rawQuery; rest != ""; {
 		piece := firstPiece(rest)
 		rest = rest[len(piece):]
-		if isDroppedParameter(piece, c.Credential.Query) {
-			continue
+		if !isDroppedParameter(piece[1:], c.Credential.Query) {
+			kept.WriteString(piece)
 		}
-		if first && len(piece) < len(rawQuery)-len(rest) {
-			piece = piece[1:] // the separator from what was dropped before it
-		}
-		kept.WriteString(piece)
-		first = false
 	}
-	return kept.String()
+	if kept.Len() == 0 {
+		return ""
+	}
+	return kept.String()[1:]
 }
 
-// firstPiece is the first parameter of a query, with the separator before it if it begins with one.
-// A semicolon separates as well: HTML 4 asked services to take one for an ampersand, and some do.
+// firstPiece is the first parameter of a query that begins with a separator, with that separator.
+// A semicolon is one too: HTML 4 asked services to take it for an ampersand, and some do.
 func firstPiece(query string) string {
 	if end := strings.IndexAny(query[1:], "&;"); end >= 0 {
 		return query[:end+1]
@@ -37,8 +34,8 @@ func firstPiece(query string) string {
 	return query
 }
 
-func isDroppedParameter(piece, ours string) bool {
-	name, _, _ := strings.Cut(strings.TrimLeft(piece, "&;"), "=")
+func isDroppedParameter(parameter, ours string) bool {
+	name, _, _ := strings.Cut(parameter, "=")
 	name = parameterName(name)
 	switch name {
 	case "":
@@ -47,7 +44,7 @@ func isDroppedParameter(piece, ours string) bool {
 		"x_http_method_override", "x_http_method", "x_method_override":
 		return true
 	}
-	return name == parameterName(url.QueryEscape(ours))
+	return ours != "" && name == parameterName(url.QueryEscape(ours))
 }
 
 // parameterName makes one of all names that some service takes for the same: PHP drops blanks
@@ -62,5 +59,10 @@ func parameterName(name string) string {
 	if before, after, found := strings.Cut(name, "["); found && strings.Contains(after, "]") {
 		name = before
 	}
-	return strings.NewReplacer(".", "_", " ", "_", "[", "_", "-", "_").Replace(name)
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(". [-", r) {
+			return '_'
+		}
+		return r
+	}, name)
 }

@@ -1,0 +1,79 @@
+package call
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"linkgate/provider"
+	"linkgate/secret"
+)
+
+// headerSet is one set of a corpus of headers.
+type headerSet struct {
+	line       int
+	credential string // the header that the service takes its credential in
+	given      http.Header
+	want       http.Header
+}
+
+func headerSets(t *testing.T, name string, atLeast int) []headerSet {
+	t.Helper()
+	var sets []headerSet
+	last := -1
+	for _, e := range corpus(t, name, atLeast) {
+		if e.line != last+1 {
+			sets = append(sets, headerSet{line: e.line, given: http.Header{}, want: http.Header{}})
+		}
+		last = e.line
+		set := &sets[len(sets)-1]
+		verdict, header, _ := strings.Cut(e.text, " ")
+		field, value, _ := strings.Cut(header, ": ")
+		switch verdict {
+		case "credential":
+			set.credential = header
+			continue
+		case "+":
+			set.want[field] = append(set.want[field], value)
+		case "-":
+		default:
+			t.Fatalf("%s, line %d: unknown verdict %q", name, e.line, verdict)
+		}
+		set.given[field] = append(set.given[field], value)
+	}
+	if len(sets) < atLeast {
+		t.Fatalf("%s has %d sets, want at least %d", name, len(sets), atLeast)
+	}
+	return sets
+}
+
+func TestStripRequest(t *testing.T) {
+	for _, set := range headerSets(t, "request_headers.txt", 60) {
+		stripRequest(set.given, provider.Connection{Credential: provider.CredentialPlace{Header: set.credential}})
+		if diff := cmp.Diff(set.want, set.given); diff != "" {
+			t.Errorf("the set at line %d (-want +got):\n%s", set.line, diff)
+		}
+	}
+}
+
+func TestStripAnswer(t *testing.T) {
+	for _, set := range headerSets(t, "answer_headers.txt", 15) {
+		stripAnswer(set.given, provider.Credential{AccessToken: secret.New("t0k/en+=")})
+		set.want["X-Content-Type-Options"] = []string{"nosniff"}
+		if diff := cmp.Diff(set.want, set.given); diff != "" {
+			t.Errorf("the set at line %d (-want +got):\n%s", set.line, diff)
+		}
+	}
+}
+
+// TestStripAnswerSniffing: there is one good value, and it is set over any other.
+func TestStripAnswerSniffing(t *testing.T) {
+	h := http.Header{"X-Content-Type-Options": {"sniff", "nosniff"}, "Location": {"/x"}}
+	stripAnswer(h, provider.Credential{}) // the empty token is in every value, and drops none
+	want := http.Header{"X-Content-Type-Options": {"nosniff"}, "Location": {"/x"}}
+	if diff := cmp.Diff(want, h); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
