@@ -1,0 +1,324 @@
+package appproxy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"net/textproto"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// TestAnswersStream: the first part is read before the app has written the second.
+func TestAnswersStream(t *testing.T) {
+	second := make(chan struct{})
+	w := newWorld(t, "", func(rw http.ResponseWriter, _ *http.Request) {
+		io.WriteString(rw, "first\n")
+		http.NewResponseController(rw).Flush()
+		<-second
+		io.WriteString(rw, "second\n")
+	})
+	response, err := http.Get(w.front.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	lines := bufio.NewReader(response.Body)
+	if line, err := lines.ReadString('\n'); line != "first\n" {
+		t.Fatalf("got %q, %v", line, err)
+	}
+	close(second)
+	if line, err := lines.ReadString('\n'); line != "second\n" {
+		t.Errorf("got %q, %v", line, err)
+	}
+}
+
+// TestBodiesStream: the app reads the first part before the client has sent the second.
+func TestBodiesStream(t *testing.T) {
+	read := make(chan string)
+	w := newWorld(t, "", func(rw http.ResponseWriter, r *http.Request) {
+		lines := bufio.NewReader(r.Body)
+		for range 2 {
+			line, _ := lines.ReadString('\n')
+			read <- line
+		}
+	})
+	body, sending := io.Pipe()
+	go func() {
+		defer sending.Close()
+		io.WriteString(sending, "first\n")
+		if got := <-read; got != "first\n" {
+			t.Errorf("got %q", got)
+		}
+		io.WriteString(sending, "second\n")
+		if got := <-read; got != "second\n" {
+			t.Errorf("got %q", got)
+		}
+	}()
+	response, err := http.Post(w.front.URL, "text/plain", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+}
+
+// TestBothWaysAtOnce: the client gets an answer to the first part before it sends the second.
+func TestBothWaysAtOnce(t *testing.T) {
+	w := newWorld(t, "", func(rw http.ResponseWriter, r *http.Request) {
+		c := http.NewResponseController(rw)
+		c.EnableFullDuplex()
+		rw.WriteHeader(http.StatusOK)
+		c.Flush()
+		lines := bufio.NewReader(r.Body)
+		for {
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				return
+			}
+			io.WriteString(rw, "echo "+line)
+			c.Flush()
+		}
+	})
+	body, sending := io.Pipe()
+	defer sending.Close()
+	go io.WriteString(sending, "first\n")
+	response, err := http.Post(w.front.URL, "text/plain", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	lines := bufio.NewReader(response.Body)
+	for _, part := range []string{"first\n", "second\n", "third\n"} {
+		if part != "first\n" {
+			io.WriteString(sending, part)
+		}
+		if got, err := lines.ReadString('\n'); got != "echo "+part {
+			t.Fatalf("got %q, %v", got, err)
+		}
+	}
+}
+
+// TestAnswerBeforeTheBodyEnds: what is left of the body is not taken for another request.
+func TestAnswerBeforeTheBodyEnds(t *testing.T) {
+	w := newWorld(t, "", func(rw http.ResponseWriter, r *http.Request) {
+		w := http.NewResponseController(rw)
+		w.EnableFullDuplex()
+		rw.WriteHeader(http.StatusRequestEntityTooLarge)
+	})
+	smuggled := "GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
+	response, _ := w.raw("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n" + smuggled)
+	if response.StatusCode != http.StatusRequestEntityTooLarge || !response.Close {
+		t.Errorf("got %d, and the connection closed %v", response.StatusCode, response.Close)
+	}
+}
+
+// TestStalledClientsAreGivenUp, when they are waited for.
+func TestStalledClientsAreGivenUp(t *testing.T) {
+	t.Run("sending", func(t *testing.T) {
+		w := newWorld(t, "", nil)
+		w.proxy.stall = 50 * time.Millisecond
+		if response, _ := w.raw("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\nConnection: close\r\n\r\nx"); response.StatusCode != 599 {
+			t.Errorf("got %d", response.StatusCode)
+		}
+		if err := w.err(); !errors.Is(err, ErrBadRequest) {
+			t.Errorf("got %v, want ErrBadRequest", err)
+		}
+	})
+	t.Run("reading", func(t *testing.T) {
+		gone := make(chan struct{})
+		w := newWorld(t, "", func(rw http.ResponseWriter, _ *http.Request) {
+			defer close(gone)
+			for {
+				if _, err := rw.Write(make([]byte, 1<<20)); err != nil {
+					return
+				}
+			}
+		})
+		w.proxy.stall = 50 * time.Millisecond
+		conn, err := net.Dial("tcp", w.front.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+		<-gone
+	})
+}
+
+func TestNoTypeIsGuessed(t *testing.T) {
+	w := newWorld(t, "", func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header()["Content-Type"] = nil
+		io.WriteString(rw, "<html>")
+	})
+	if response, _ := w.get("/"); len(response.Header["Content-Type"]) > 0 {
+		t.Errorf("got %v, which the app has not said", response.Header["Content-Type"])
+	}
+}
+
+// TestServerTimeoutsDoNotCutStreams: both ways go on for longer than the server gives a request.
+func TestServerTimeoutsDoNotCutStreams(t *testing.T) {
+	const timeout, parts = 40 * time.Millisecond, 6
+	w := newWorld(t, "", func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Errorf("reading the body: %v", err)
+		}
+		for range parts {
+			time.Sleep(timeout / 2)
+			io.WriteString(rw, "y")
+			http.NewResponseController(rw).Flush()
+		}
+		rw.Write(body)
+	})
+	slow := httptest.NewUnstartedServer(w.front.Config.Handler)
+	slow.Config.ReadTimeout, slow.Config.WriteTimeout = timeout, timeout
+	slow.Start()
+	defer slow.Close()
+	body, sending := io.Pipe()
+	go func() {
+		defer sending.Close()
+		for range parts {
+			time.Sleep(timeout / 2)
+			io.WriteString(sending, "x")
+		}
+	}()
+	response, err := http.Post(slow.URL, "text/plain", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	got, err := io.ReadAll(response.Body)
+	if want := strings.Repeat("y", parts) + strings.Repeat("x", parts); string(got) != want || err != nil {
+		t.Errorf("got %q, %v; want %q", got, err, want)
+	}
+}
+
+func TestTrailersOfAnswers(t *testing.T) {
+	w := newWorld(t, "", func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Trailer", "X-Sum")
+		io.WriteString(rw, "ok")
+		rw.Header().Set("X-Sum", "7")
+		rw.Header().Set(http.TrailerPrefix+"X-Unannounced", "8")
+	})
+	response, err := http.Get(w.front.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	io.Copy(io.Discard, response.Body)
+	if response.Trailer.Get("X-Sum") != "7" || response.Trailer.Get("X-Unannounced") != "8" {
+		t.Errorf("got trailers %v", response.Trailer)
+	}
+}
+
+// TestTrailersOfRequests: those that are announced and could not be taken for ours.
+func TestTrailersOfRequests(t *testing.T) {
+	w := newWorld(t, "", nil)
+	w.raw("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum, Linkgate-User-Id, webhook_id\r\nConnection: close\r\n\r\n" +
+		"1\r\nx\r\n0\r\nX-Sum: 7\r\nLinkgate-User-Id: bob\r\nwebhook_id: x\r\nX-Unannounced: 8\r\n\r\n")
+	got := w.one()
+	if got.trailer.Get("X-Sum") != "7" || len(got.trailer) != 1 || got.body != "x" {
+		t.Errorf("got trailers %v, want X-Sum alone", got.trailer)
+	}
+}
+
+func TestInterimAnswers(t *testing.T) {
+	w := newWorld(t, "", func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Link", "</style.css>; rel=preload")
+		rw.WriteHeader(http.StatusEarlyHints)
+		body, _ := io.ReadAll(r.Body) // makes net/http send 100 first
+		rw.Write(body)
+	})
+	var interim []int
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(code int, _ textproto.MIMEHeader) error {
+		interim = append(interim, code)
+		return nil
+	}})
+	r, _ := http.NewRequestWithContext(ctx, "POST", w.front.URL, strings.NewReader("hello"))
+	r.Header.Set("Expect", "100-continue")
+	client := &http.Client{Transport: &http.Transport{ExpectContinueTimeout: 10 * time.Second}}
+	response, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if body, _ := io.ReadAll(response.Body); string(body) != "hello" || response.StatusCode != 200 {
+		t.Errorf("got %d %q", response.StatusCode, body)
+	}
+	if len(interim) != 2 || interim[0] != 103 || interim[1] != 100 {
+		t.Errorf("got interim answers %v, want 103 and 100", interim)
+	}
+}
+
+func TestWebSocket(t *testing.T) {
+	w := newWorld(t, "", func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Linkgate-User-Id") != "alice" {
+			t.Errorf("got user %q", r.Header.Get("Linkgate-User-Id"))
+		}
+		conn, err := websocket.Accept(rw, r, nil)
+		if err != nil {
+			t.Errorf("accepting: %v", err)
+			return
+		}
+		defer conn.CloseNow()
+		for {
+			kind, message, err := conn.Read(r.Context())
+			if err != nil {
+				return
+			}
+			conn.Write(r.Context(), kind, message)
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	conn, _, err := websocket.Dial(ctx, w.front.URL+"/echo", &websocket.DialOptions{HTTPHeader: http.Header{"Linkgate-User-Id": {"bob"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	for _, message := range []string{"hello", strings.Repeat("x", 30_000)} {
+		if err := conn.Write(ctx, websocket.MessageText, []byte(message)); err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := conn.Read(ctx); string(got) != message || err != nil {
+			t.Fatalf("got %d bytes, %v", len(got), err)
+		}
+	}
+	ended, stop := context.WithTimeout(t.Context(), 60*time.Millisecond)
+	defer stop()
+	if err := w.proxy.Wait(ended); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v while a WebSocket is open", err)
+	}
+	conn.Close(websocket.StatusNormalClosure, "")
+	if err := w.proxy.Wait(ctx); err != nil {
+		t.Errorf("got %v after it is closed", err)
+	}
+}
+
+// TestCutAnswerIsSeen: a client must not take half an answer for a whole one.
+func TestCutAnswerIsSeen(t *testing.T) {
+	w := newWorld(t, "", func(rw http.ResponseWriter, _ *http.Request) {
+		io.WriteString(rw, "half")
+		http.NewResponseController(rw).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	response, err := http.Get(w.front.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if body, err := io.ReadAll(response.Body); string(body) != "half" || err == nil {
+		t.Errorf("got %q, %v; want half and an error", body, err)
+	}
+	if err := w.proxy.Wait(t.Context()); err != nil {
+		t.Errorf("still under way: %v", err)
+	}
+}

@@ -1,0 +1,49 @@
+package appproxy
+
+import (
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Limits of the connections to the app.
+const (
+	dialTimeout     = 5 * time.Second
+	tlsTimeout      = 10 * time.Second
+	continueTimeout = time.Second // Expect: 100-continue; then the body goes without being asked for
+	idleTimeout     = 90 * time.Second
+	idleMost        = 256
+	headerMost      = 1 << 20 // bytes of an answer's headers
+	bufferSize      = 32 << 10
+)
+
+// newTransport connects to the app and nowhere else: to whatever address its name has, and through no
+// proxy of the environment, for tokens pass here.
+func newTransport(headerTimeout time.Duration) *http.Transport {
+	return &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		TLSHandshakeTimeout:    tlsTimeout,
+		ResponseHeaderTimeout:  headerTimeout,
+		ExpectContinueTimeout:  continueTimeout,
+		IdleConnTimeout:        idleTimeout,
+		MaxIdleConns:           idleMost,
+		MaxIdleConnsPerHost:    idleMost,
+		MaxResponseHeaderBytes: headerMost,
+		DisableCompression:     true, // what passes through is as it came
+		ForceAttemptHTTP2:      true,
+	}
+}
+
+// buffers are what answers are copied with.
+type buffers struct{ pool sync.Pool }
+
+func newBuffers() *buffers {
+	return &buffers{pool: sync.Pool{New: func() any { return new([bufferSize]byte) }}}
+}
+
+// Get is of httputil.BufferPool.
+func (b *buffers) Get() []byte { return b.pool.Get().(*[bufferSize]byte)[:] }
+
+// Put is of httputil.BufferPool.
+func (b *buffers) Put(buffer []byte) { b.pool.Put((*[bufferSize]byte)(buffer)) }
