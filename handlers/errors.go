@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"linkgate/appproxy"
+	"linkgate/call"
 	"linkgate/connect"
 	"linkgate/templates"
 )
@@ -21,6 +24,7 @@ var (
 	errBadRequest = errors.New("malformed")
 	errTooLarge   = errors.New("the body is larger than 1 MiB")
 	errOtherSite  = errors.New("the form was sent by another site")
+	errAccount    = errors.New("the account to call as is named twice, or not well-formed")
 )
 
 // errNobodyThere is whatever went wrong because the client did not wait for the answer. It is
@@ -37,6 +41,10 @@ func unheard(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// errCutOff is an answer that broke off after it had begun. net/http is told with
+// http.ErrAbortHandler, so that the client sees that something is missing.
+var errCutOff = errors.New("the answer broke off")
 
 // panicked is a handler's panic as an error.
 type panicked struct {
@@ -62,7 +70,7 @@ type failure struct {
 }
 
 // meanings is the one place that knows what an error means; the first that fits counts. A new
-// error of connect is a new line here.
+// error of connect, call or appproxy is a new line here.
 func meanings() []meaning {
 	return []meaning{
 		{errNobodyThere, failure{status: statusNobodyThere}},
@@ -70,6 +78,7 @@ func meanings() []meaning {
 		{errNoUser, failure{http.StatusBadRequest, "BAD_REQUEST", "Exactly one well-formed blink-auth-userid is needed.", templates.BadRequest, 0}},
 		{errBadRequest, failure{http.StatusBadRequest, "BAD_REQUEST", "The request is malformed.", templates.BadRequest, 0}},
 		{errTooLarge, failure{http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "The body is larger than 1 MiB.", templates.BadRequest, 0}},
+		{errAccount, failure{http.StatusBadRequest, "BAD_REQUEST", "linked_account_id and Linkgate-Account may name one account, once each.", templates.BadRequest, 0}},
 		{errOtherSite, failure{http.StatusForbidden, "FORBIDDEN", "The form was sent by another site.", templates.Forbidden, 0}},
 		{connect.ErrUnknownConnection, failure{http.StatusNotFound, "NOT_FOUND", "There is no such auth id.", templates.NotFound, 0}},
 		{connect.ErrNotFound, failure{http.StatusNotFound, "NOT_FOUND", "This user has no such linked account.", templates.NotFound, 0}},
@@ -81,6 +90,26 @@ func meanings() []meaning {
 		{connect.ErrTooMany, failure{http.StatusTooManyRequests, "TOO_MANY_REQUESTS", "There were too many attempts by this user.", templates.TooMany, tooManyRetryAfter}},
 		{connect.ErrHostRefuses, failure{http.StatusBadGateway, "HOST_REFUSED", "The host refuses to delete this account; the operator of the app must look.", templates.Internal, 0}},
 		{connect.ErrUnavailable, unavailable()},
+
+		{call.ErrUnknownConnection, failure{http.StatusNotFound, "NOT_FOUND", "There is no such auth id.", templates.NotFound, 0}},
+		{call.ErrNotConnected, failure{http.StatusNotFound, "NOT_CONNECTED", "This user has no such account at this connection.", templates.NotFound, 0}},
+		{call.ErrReauthRequired, failure{http.StatusConflict, "REAUTH_REQUIRED", "The user must sign in at the service again.", templates.Internal, 0}},
+		{call.ErrBadPath, badPath()},
+		{call.ErrBadBody, badBody()},
+		{call.ErrNoTarget, failure{http.StatusConflict, "NO_TARGET", "The account lacks a value that calls.base_url needs, or has one that does not fit.", templates.Internal, 0}},
+		{call.ErrNotAllowed, failure{http.StatusForbidden, "NOT_ALLOWED", "The connection does not allow this call.", templates.Forbidden, 0}},
+		{call.ErrTooMany, failure{http.StatusTooManyRequests, "TOO_MANY_REQUESTS", "There were too many calls by this user.", templates.TooMany, time.Second}},
+		{call.ErrRefused, failure{http.StatusBadGateway, "SERVICE_REFUSED", "The service refuses Linkgate's client; the operator of the app must look.", templates.Internal, 0}},
+		{call.ErrTimeout, failure{http.StatusGatewayTimeout, "TIMEOUT", "The service did not begin to answer in time.", templates.Unavailable, 0}},
+		{call.ErrBroken, failure{http.StatusBadGateway, "BAD_GATEWAY", "The service broke the connection off.", templates.Unavailable, 0}},
+		{call.ErrUnavailable, unavailable()},
+
+		{appproxy.ErrBadPath, badPath()},
+		{appproxy.ErrBadRequest, badBody()},
+		{appproxy.ErrMethod, failure{http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "This method is not allowed here.", templates.MethodNotAllowed, 0}},
+		{appproxy.ErrTimeout, failure{http.StatusGatewayTimeout, "APP_TIMEOUT", "The app did not begin to answer in time.", templates.Unavailable, 0}},
+		{appproxy.ErrUnavailable, failure{http.StatusBadGateway, "APP_UNAVAILABLE", "The app does not answer.", templates.Unavailable, defaultRetryAfter}},
+
 		{context.DeadlineExceeded, unavailable()},
 		{context.Canceled, unavailable()}, // work of ours; a client that has left is errNobodyThere
 	}
@@ -95,24 +124,47 @@ func unavailable() failure {
 	return failure{http.StatusServiceUnavailable, "UNAVAILABLE", "A system we depend on does not answer.", templates.Unavailable, defaultRetryAfter}
 }
 
+func badPath() failure {
+	return failure{http.StatusBadRequest, "BAD_PATH", "The path can be read in more than one way.", templates.BadRequest, 0}
+}
+
+func badBody() failure {
+	return failure{http.StatusBadRequest, "BAD_REQUEST", "The request can't be passed on: it is malformed, or its body did not come whole.", templates.BadRequest, 0}
+}
+
 // explain tells what an error means. What is not known is our own fault and is told to nobody but
 // the log.
 func explain(err error) failure {
 	for _, m := range meanings() {
 		if errors.Is(err, m.err) {
-			return m.failure.withRetryAfter(err)
+			return m.failure.inParticular(err)
 		}
 	}
 	return explainHTTP(err)
 }
 
-// withRetryAfter takes over when to come back from an error that knows it.
-func (f failure) withRetryAfter(err error) failure {
+// inParticular takes over what an error knows better than the table: when to come back, and what to
+// say.
+func (f failure) inParticular(err error) failure {
 	var known *connect.UnavailableError
 	if errors.As(err, &known) && known.RetryAfter > 0 {
 		f.retryAfter = known.RetryAfter
 	}
+	var n *notCalled
+	if errors.As(err, &n) {
+		f.retryAfter = cmp.Or(n.retryAfter(), f.retryAfter)
+		f.message = cmp.Or(n.message(), f.message)
+	}
 	return f
+}
+
+// dataOf is what the host gets beside code and message.
+func dataOf(err error) any {
+	var n *notCalled
+	if errors.As(err, &n) {
+		return n.data()
+	}
+	return struct{}{}
 }
 
 // explainHTTP explains what the router says, and the unknown.
@@ -129,6 +181,10 @@ func explainHTTP(err error) failure {
 	return failure{http.StatusInternalServerError, "INTERNAL", "Something went wrong on our side.", templates.Internal, 0}
 }
 
+// codeHeader has the code of an error of ours once more, for callers of what passes through: there a
+// service or the app may well answer with an envelope of its own.
+const codeHeader = "Linkgate-Error"
+
 // fail answers with what err means to the audience. The request id goes on the page: it is what a
 // user can tell support.
 func (s *site) fail(c echo.Context, to audience, err error) error {
@@ -136,16 +192,18 @@ func (s *site) fail(c echo.Context, to audience, err error) error {
 	if f.status == statusNobodyThere {
 		return c.NoContent(f.status)
 	}
+	h := c.Response().Header()
 	if f.retryAfter > 0 {
 		seconds := max(1, int64((f.retryAfter+time.Second-1)/time.Second))
-		c.Response().Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
-	if to == host {
-		return writeEnvelope(c, f.status, envelope{f.code, f.message, struct{}{}})
+	if to != browser {
+		h.Set(codeHeader, f.code)
+		return writeEnvelope(c, f.status, envelope{f.code, f.message, dataOf(err)})
 	}
 	problem := templates.Problem{Kind: f.page}
 	if f.status >= http.StatusInternalServerError {
-		problem.RequestID = c.Response().Header().Get(requestIDHeader)
+		problem.RequestID = h.Get(requestIDHeader)
 	}
 	return s.writePage(c, f.status, page{Page: problem})
 }

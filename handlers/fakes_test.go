@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"linkgate/call"
 	"linkgate/connect"
 	"linkgate/oauthstate"
 	"linkgate/provider"
@@ -102,9 +103,59 @@ func (f *fake) Complete(_ context.Context, authID, browser, state string, cb pro
 // parsedPages are read only, and parsing them takes longer than most tests.
 var parsedPages = sync.OnceValues(templates.New)
 
+// service stands in for call.Proxy, and for appproxy.Proxy: it records what it is asked and does as
+// told.
+type service struct {
+	mu    sync.Mutex
+	calls []string // "alice gh /user", "alice gh /user as acc_1"; to the app "alice GET /x"
+	err   error
+	serve http.HandlerFunc // nil: 204
+}
+
+func (s *service) called(w http.ResponseWriter, r *http.Request, what string) error {
+	s.mu.Lock()
+	s.calls = append(s.calls, what)
+	s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	if s.serve == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	s.serve(w, r)
+	return nil
+}
+
+func (s *service) asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
+// fakeCaller is a service that is called.
+type fakeCaller struct{ service }
+
+func (f *fakeCaller) Serve(w http.ResponseWriter, r *http.Request, to call.Target) error {
+	what := to.HostUserID + " " + to.AuthID + " " + to.Path
+	if to.Account != "" {
+		what += " as " + to.Account
+	}
+	return f.called(w, r, what)
+}
+
+// fakeApp is the owner's app.
+type fakeApp struct{ service }
+
+func (f *fakeApp) Serve(w http.ResponseWriter, r *http.Request, hostUserID string) error {
+	return f.called(w, r, hostUserID+" "+r.Method+" "+r.URL.EscapedPath())
+}
+
 // bench is a Server on fakes.
 type bench struct {
 	*fake
+	caller  *fakeCaller
+	app     *fakeApp // nil unless withApp
 	server  *Server
 	handler http.Handler
 	log     *bytes.Buffer
@@ -116,13 +167,13 @@ func newBench(t *testing.T, change ...func(*Server)) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{log: &bytes.Buffer{}, fake: &fake{
+	b := &bench{log: &bytes.Buffer{}, caller: &fakeCaller{}, fake: &fake{
 		address: "https://github.example/authorize?client_id=x",
 		view:    connect.View{ServiceName: "GitHub", HostUserID: "alice", HostUserName: "Alice"},
 		result:  connect.Result{Ticket: aTicket, State: connect.Linked, ServiceName: "GitHub", AccountName: "octocat"},
 	}}
 	b.server = &Server{
-		Connect: b.fake, Pages: pages,
+		Connect: b.fake, Calls: b.caller, Pages: pages,
 		ProxySecrets: []secret.Text{secret.New(proxySecret), {}, secret.New(oldSecret)},
 		PublicURL:    publicURL, HostOrigin: hostOrigin,
 		Log:     slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -131,11 +182,15 @@ func newBench(t *testing.T, change ...func(*Server)) *bench {
 	for _, c := range change {
 		c(b.server)
 	}
+	b.app, _ = b.server.App.(*fakeApp)
 	if b.handler, err = b.server.Public(); err != nil {
 		t.Fatal(err)
 	}
 	return b
 }
+
+// withApp puts the owner's app behind a Server.
+func withApp(s *Server) { s.App = &fakeApp{} }
 
 // do sends a request; headers are names and values.
 func (b *bench) do(method, target, body string, headers ...string) *httptest.ResponseRecorder {
@@ -192,4 +247,14 @@ func (b *bench) doBody(path, body string, chunked bool) *httptest.ResponseRecord
 	w := httptest.NewRecorder()
 	b.handler.ServeHTTP(w, r)
 	return w
+}
+
+// messageOf is the message of an envelope.
+func messageOf(t *testing.T, body []byte) string {
+	t.Helper()
+	var e envelope
+	if err := json.Unmarshal(body, &e); err != nil {
+		t.Fatal(err)
+	}
+	return e.Message
 }

@@ -22,9 +22,12 @@ func (s *site) begin(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return writeOK(c, struct {
-		AuthorizationURL string `json:"authorization_url"`
-	}{address})
+	return writeOK(c, beginning{address})
+}
+
+// beginning is where a user begins to connect.
+type beginning struct {
+	AuthorizationURL string `json:"authorization_url"`
 }
 
 // finish answers the host's relay of a finish token.

@@ -8,18 +8,18 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 )
 
-// audience is who is answered: the host with the envelope, a browser with a page.
+// audience is who is answered, and by whom.
 type audience int
 
 const (
-	host audience = iota
-	browser
+	host    audience = iota // with the envelope
+	through                 // the host, by a service or the app; by us, with the envelope, when they can't be asked
+	browser                 // with a page
 )
 
 const requestIDHeader = "X-Request-Id"
@@ -40,25 +40,38 @@ func (s *site) watch(r route) func(echo.Context, echo.HandlerFunc) {
 	series := s.metrics.series(r.method, r.path)
 	return func(c echo.Context, handler echo.HandlerFunc) {
 		start := time.Now()
-		h := c.Response().Header()
-		h.Set(requestIDHeader, rand.Text())
-		if r.audience == browser {
-			s.headers.set(h)
-		}
-		err := s.bounded(c, handler)
+		id := rand.Text()
+		s.prepare(c, r.audience, id)
+		err := s.bounded(c, r.audience, handler)
 		if err != nil {
 			err = unheard(c.Request().Context(), err)
-			err = s.answer(c, r.audience, err)
+			err = s.answer(c, r.audience, id, err)
 		}
 		elapsed := time.Since(start)
 		series.observe(c.Response().Status, elapsed)
-		s.logRequest(c, r, elapsed, err)
+		s.logRequest(c, r, id, elapsed, err)
+		if errors.Is(err, errCutOff) {
+			panic(http.ErrAbortHandler)
+		}
 	}
 }
 
-// bounded refuses a body that is too large by its own account before anything is done.
-func (s *site) bounded(c echo.Context, h echo.HandlerFunc) error {
-	if c.Request().ContentLength > bodyLimit {
+// prepare sets the headers of every answer. What passes through keeps its own: a request id of ours
+// beside the service's would be one too many.
+func (s *site) prepare(c echo.Context, to audience, id string) {
+	h := c.Response().Header()
+	if to != through {
+		h.Set(requestIDHeader, id)
+	}
+	if to == browser {
+		s.headers.set(h)
+	}
+}
+
+// bounded refuses a body that is too large by its own account before anything is done. Bodies that
+// pass through are never in our memory as a whole.
+func (s *site) bounded(c echo.Context, to audience, h echo.HandlerFunc) error {
+	if to != through && c.Request().ContentLength > bodyLimit {
 		return errTooLarge
 	}
 	return recovered(c, h)
@@ -67,10 +80,11 @@ func (s *site) bounded(c echo.Context, h echo.HandlerFunc) error {
 // recovered runs a handler and turns its panic into an error.
 func recovered(c echo.Context, h echo.HandlerFunc) (err error) {
 	defer func() {
-		if v := recover(); v != nil {
-			if v == http.ErrAbortHandler { //nolint:errorlint // net/http compares it like this
-				panic(v)
-			}
+		switch v := recover(); v {
+		case nil:
+		case http.ErrAbortHandler: // net/http compares it like this
+			err = errCutOff
+		default:
 			err = &panicked{value: v, stack: debug.Stack()}
 		}
 	}()
@@ -78,10 +92,15 @@ func recovered(c echo.Context, h echo.HandlerFunc) (err error) {
 }
 
 // answer tells the audience of err, unless an answer has begun, and returns what there is to log.
-func (s *site) answer(c echo.Context, to audience, err error) error {
-	if c.Response().Committed {
+func (s *site) answer(c echo.Context, to audience, id string, err error) error {
+	switch {
+	case c.Response().Committed:
 		return fmt.Errorf("after the answer began: %w", err)
+	case errors.Is(err, errCutOff): // before it began: nobody gets one
+		c.Response().Status = statusNobodyThere
+		return err
 	}
+	c.Response().Header().Set(requestIDHeader, id)
 	if failed := s.fail(c, to, err); failed != nil {
 		err = errors.Join(err, fmt.Errorf("answering: %w", failed))
 	}
@@ -92,11 +111,15 @@ func (s *site) answer(c echo.Context, to audience, err error) error {
 }
 
 // logRequest writes the one line about a request. It names the route, not the address: that may
-// hold a ticket, a code or a state. The host's requests that went well are many and say little.
-func (s *site) logRequest(c echo.Context, r route, elapsed time.Duration, err error) {
+// hold a ticket, a code or a state, and what is below /call may say something about a person. The
+// host's requests that went well are many and say little; neither does another's answer that is an
+// error tell of a fault of ours.
+func (s *site) logRequest(c echo.Context, r route, id string, elapsed time.Duration, err error) {
 	ctx, status := c.Request().Context(), c.Response().Status
 	level := slog.LevelInfo
 	switch {
+	case err == nil && r.audience == through:
+		level = slog.LevelDebug
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	case err == nil && r.audience == host:
@@ -110,7 +133,10 @@ func (s *site) logRequest(c echo.Context, r route, elapsed time.Duration, err er
 		slog.String("route", r.path),
 		slog.Int("status", status),
 		slog.Duration("duration", elapsed),
-		slog.String("request_id", c.Response().Header().Get(requestIDHeader)),
+		slog.String("request_id", id),
+	}
+	if authID, err := authIDOf(c); err == nil && r.audience == through {
+		attrs = append(attrs, slog.String("auth_id", authID))
 	}
 	if err != nil {
 		attrs = append(attrs, slog.Any("error", err))
@@ -120,31 +146,4 @@ func (s *site) logRequest(c echo.Context, r route, elapsed time.Duration, err er
 		attrs = append(attrs, slog.String("stack", string(p.stack)))
 	}
 	s.Log.LogAttrs(context.WithoutCancel(ctx), level, "request", attrs...)
-}
-
-// unmatched answers what no route takes: by the path if it is the host's or a browser's, else with
-// a page unless the request comes with the host's header.
-func (s *site) unmatched() echo.HTTPErrorHandler {
-	toHost := s.watch(route{method: "other", path: "other", audience: host})
-	toBrowser := s.watch(route{method: "other", path: "other", audience: browser})
-	return func(err error, c echo.Context) {
-		watch := toBrowser
-		if audienceOf(c.Request()) == host {
-			watch = toHost
-		}
-		watch(c, func(echo.Context) error { return err })
-	}
-}
-
-func audienceOf(r *http.Request) audience {
-	switch path := r.URL.Path; {
-	case strings.HasPrefix(path, "/auth/"), strings.HasPrefix(path, "/linked-accounts/"):
-		return host
-	case strings.HasPrefix(path, "/connect/"), strings.HasPrefix(path, "/callback/"):
-		return browser
-	}
-	if len(r.Header[secretHeader]) > 0 {
-		return host
-	}
-	return browser
 }

@@ -153,6 +153,12 @@ func TestAbortGoesThrough(t *testing.T) {
 		if got, _ := recover().(error); !errors.Is(got, http.ErrAbortHandler) {
 			t.Errorf("got %v, want the abort to reach net/http", got)
 		}
+		if line := b.lines(t)[0]; line["status"] != 499.0 || line["level"] != "INFO" {
+			t.Errorf("got %v", line)
+		}
+		if diff := cmp.Diff(map[string]uint64{"GET /connect/:ticket 4xx": 1}, observedRoutes(t, b)); diff != "" {
+			t.Errorf("metrics (-want +got):\n%s", diff)
+		}
 	}()
 	b.asBrowser("GET", "/connect/"+aTicket)
 }
@@ -200,11 +206,34 @@ func TestUnmatched(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
-	b := newBench(t)
+	b := newBench(t, withApp)
 	b.asHost("POST", "/auth/gh", "")
 	b.asHost("POST", "/auth/other", "")
 	b.do("POST", "/auth/gh", "")
 	b.do("BREW", "/nowhere/"+aTicket, "")
+	b.asHost("BREW", "/call/gh/private", "")
+	b.asHost("GET", "/call/other/private/too", "")
+	b.do("GET", "/call/gh/private", "")
+	b.asHost("BREW", "/private", "")
+	b.asHost("GET", "/", "")
+	b.do("GET", "/private", "", "blink-auth-proxysecret", "wrong")
+	want := map[string]uint64{
+		"POST /auth/:auth_id 2xx":  2,
+		"POST /auth/:auth_id 4xx":  1,
+		"any /call/:auth_id/* 2xx": 2,
+		"any /call/:auth_id/* 4xx": 1,
+		"any app 2xx":              2,
+		"any app 4xx":              1,
+		"other other 4xx":          1,
+	}
+	if diff := cmp.Diff(want, observedRoutes(t, b)); diff != "" {
+		t.Errorf("metrics (-want +got):\n%s", diff)
+	}
+}
+
+// observedRoutes are how many requests were counted, by method, route and status class.
+func observedRoutes(t *testing.T, b *bench) map[string]uint64 {
+	t.Helper()
 	families, err := b.server.Metrics.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -217,18 +246,11 @@ func TestMetrics(t *testing.T) {
 				labels = append(labels, l.GetValue())
 			}
 			if n := m.GetHistogram().GetSampleCount(); n > 0 {
-				got[f.GetName()+" "+strings.Join(labels, " ")] = n
+				got[strings.Join(labels, " ")] = n
 			}
 		}
 	}
-	want := map[string]uint64{
-		"linkgate_http_request_duration_seconds POST /auth/:auth_id 2xx": 2,
-		"linkgate_http_request_duration_seconds POST /auth/:auth_id 4xx": 1,
-		"linkgate_http_request_duration_seconds other other 4xx":         1,
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("metrics (-want +got):\n%s", diff)
-	}
+	return got
 }
 
 func TestLargeBodiesAreRefused(t *testing.T) {

@@ -15,6 +15,9 @@ type route struct {
 	handler      echo.HandlerFunc
 }
 
+// anyMethod is every method, those that nobody has heard of included.
+const anyMethod = "any"
+
 // routes is the public listener's table. A HEAD is answered without a use case: link previews and
 // scanners send it, and it must neither bind a session nor use up a callback.
 func (s *site) routes() []route {
@@ -22,6 +25,7 @@ func (s *site) routes() []route {
 		{http.MethodPost, "/auth/:auth_id", host, s.begin},
 		{http.MethodPost, "/auth/:auth_id/finish", host, s.finish},
 		{http.MethodDelete, "/linked-accounts/:linked_account_id", host, s.disconnect},
+		{anyMethod, "/call/:auth_id/*", through, s.call},
 
 		{http.MethodGet, "/connect/:ticket", browser, s.ticket},
 		{http.MethodHead, "/connect/:ticket", browser, head},
@@ -41,7 +45,11 @@ func (s *Server) Public() (http.Handler, error) {
 	}
 	e := echo.New()
 	for _, r := range site.routes() {
-		e.Add(r.method, r.path, site.observed(r))
+		method := r.method
+		if method == anyMethod {
+			method = echo.RouteNotFound // echo's own Any leaves out methods that it does not know
+		}
+		e.Add(method, r.path, site.observed(r))
 	}
 	e.HTTPErrorHandler = site.unmatched()
 	return e, nil

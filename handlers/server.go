@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"linkgate/appproxy"
+	"linkgate/call"
 	"linkgate/connect"
 	"linkgate/provider"
 	"linkgate/secret"
@@ -19,6 +21,8 @@ import (
 // the handlers with Public and Operator, once each.
 type Server struct {
 	Connect      useCases
+	Calls        caller
+	App          app // the owner's own, behind us; may be nil: there is none
 	Pages        *templates.Pages
 	ProxySecrets []secret.Text // any of them proves the host; empty ones prove nothing
 	PublicURL    string        // ours, an origin: decides cookie, HSTS and what counts as cross-origin
@@ -75,10 +79,25 @@ type useCases interface {
 	completer
 }
 
-var _ useCases = (*connect.Service)(nil)
+// caller sends a user's request to a service in that user's name.
+type caller interface {
+	Serve(w http.ResponseWriter, r *http.Request, to call.Target) error
+}
+
+// app takes the requests that are not for us.
+type app interface {
+	Serve(w http.ResponseWriter, r *http.Request, hostUserID string) error
+}
+
+var (
+	_ useCases = (*connect.Service)(nil)
+	_ caller   = (*call.Proxy)(nil)
+	_ app      = (*appproxy.Proxy)(nil)
+)
 
 // HTTPServer serves h at addr, with limits that slow or greedy clients run into. WriteTimeout is
-// longer than anybody waits for a service's answer to a callback, which is the slowest request.
+// longer than anybody waits for a service's answer to a callback, which is the slowest request of
+// those that we answer ourselves; what passes through sets deadlines of its own.
 func HTTPServer(addr string, h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Addr:              addr,

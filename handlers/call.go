@@ -1,0 +1,169 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"linkgate/call"
+)
+
+// How a request chooses among a user's accounts at a connection: by our id or the host's.
+const (
+	accountParameter = "linked_account_id"
+	accountHeader    = "Linkgate-Account" // in Go's canonical spelling
+)
+
+// call passes a user's request on to a service.
+func (s *site) call(c echo.Context) error {
+	to, err := s.target(c)
+	if err != nil {
+		return err
+	}
+	if err := s.Calls.Serve(passing{c.Response()}, c.Request(), to); err != nil {
+		return s.notCalled(c.Request().Context(), to, err)
+	}
+	return nil
+}
+
+// target is what a request below /call/ is for.
+func (s *site) target(c echo.Context) (to call.Target, err error) {
+	r := c.Request()
+	if to.HostUserID, err = s.guard.user(r.Header); err != nil {
+		return to, err
+	}
+	if to.AuthID, err = authIDOf(c); err != nil {
+		return to, err
+	}
+	if to.Path, err = pathBelow(r.URL); err != nil {
+		return to, err
+	}
+	to.Account, err = chosenAccount(r)
+	return to, err
+}
+
+// pathBelow is what follows /call/{auth_id}, escaped as it came. It is not echo's parameter, which
+// is decoded or not depending on the rest of the path. A path that Go would have to escape anew is
+// refused: decoding it first would make a separator of an escaped slash.
+func pathBelow(u *url.URL) (string, error) {
+	escaped := u.EscapedPath()
+	if u.RawPath != "" && u.RawPath != escaped {
+		return "", call.ErrBadPath
+	}
+	const callAndAuthID = 3 // slashes up to the path
+	parts := strings.SplitN(escaped, "/", callAndAuthID+1)
+	if len(parts) <= callAndAuthID {
+		return "", call.ErrBadPath
+	}
+	return "/" + parts[callAndAuthID], nil
+}
+
+// chosenAccount is the account that a request names, in its query or in a header, or in both if they
+// agree; empty when in neither.
+func chosenAccount(r *http.Request) (string, error) {
+	inQuery := r.URL.Query()[accountParameter] // what else is in the query is the service's to read
+	inHeader := r.Header[accountHeader]
+	if len(inQuery) > 1 || len(inHeader) > 1 {
+		return "", errAccount
+	}
+	var chosen string
+	for i, id := range append(inQuery, inHeader...) {
+		if len(id) > idLimit || !validSegment(id) || i > 0 && id != chosen {
+			return "", errAccount
+		}
+		chosen = id
+	}
+	return chosen, nil
+}
+
+// notCalled is why a call was not made, and what its caller can do about it.
+type notCalled struct {
+	err         error // call's
+	authID      string
+	signIn      string // of call.ErrReauthRequired: where the user signs in again; empty: not known
+	unsignedFor error  // why signIn is empty
+}
+
+// notCalled adds to an error of call what a caller needs next. Who must sign in again can do so at
+// once: the address is a session begun this moment.
+func (s *site) notCalled(ctx context.Context, to call.Target, err error) error {
+	n := &notCalled{err: err, authID: to.AuthID}
+	if errors.Is(err, call.ErrReauthRequired) {
+		n.signIn, n.unsignedFor = s.Connect.Begin(ctx, to.HostUserID, to.AuthID)
+	}
+	return n
+}
+
+// Error leaves out the path that was called: it may say something about a person.
+func (n *notCalled) Error() string {
+	switch {
+	case errors.Is(n.err, call.ErrNotAllowed):
+		return call.ErrNotAllowed.Error()
+	case errors.Is(n.err, call.ErrBadPath):
+		return call.ErrBadPath.Error()
+	case n.unsignedFor != nil:
+		return n.err.Error() + "; beginning a session: " + n.unsignedFor.Error()
+	}
+	return n.err.Error()
+}
+
+// Unwrap gives what happened to the call. A session that could not be begun changes nothing of it.
+func (n *notCalled) Unwrap() error { return n.err }
+
+// data is what the envelope has about it, an object in every case.
+func (n *notCalled) data() any {
+	switch {
+	case errors.Is(n.err, call.ErrNotConnected):
+		return struct {
+			AuthID string `json:"auth_id"`
+		}{n.authID}
+	case n.signIn != "":
+		return beginning{n.signIn}
+	}
+	return struct{}{}
+}
+
+// message is what can be said of this call beyond what its error means in general; mostly empty.
+func (n *notCalled) message() string {
+	var refused *call.NotAllowedError
+	switch {
+	case errors.Is(n.err, call.ErrNotConnected):
+		return "This user has no such account at this connection; POST /auth/" + legible(url.PathEscape(n.authID)) + " connects one."
+	case errors.As(n.err, &refused):
+		return `"` + legible(refused.Rule) + `" is not among calls.allow of connection ` + legible(refused.AuthID) + " in connections.yaml."
+	}
+	return ""
+}
+
+// retryAfter is when to come back; zero: nothing is known of it.
+func (n *notCalled) retryAfter() time.Duration {
+	var down *call.UnavailableError
+	if errors.As(n.err, &down) {
+		return down.RetryAfter
+	}
+	if n.unsignedFor != nil {
+		return explain(n.unsignedFor).retryAfter
+	}
+	return 0
+}
+
+const legibleLimit = 200 // bytes
+
+// legible is s as far as it can be shown in a message: a client has made it up.
+func legible(s string) string {
+	cut := ""
+	if len(s) > legibleLimit {
+		s, cut = s[:legibleLimit], "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s) + cut
+}
