@@ -16,7 +16,7 @@ import (
 var layers = [][]string{
 	{"linkgate"},
 	{"linkgate/handlers", "linkgate/config", "linkgate/demo"},
-	{"linkgate/connect"},
+	{"linkgate/connect", "linkgate/call", "linkgate/appproxy"},
 	{"linkgate/oauthstate", "linkgate/host", "linkgate/linkedaccount", "linkgate/templates"},
 	{"linkgate/provider", "linkgate/outbox"},
 	{"linkgate/database"},
@@ -28,7 +28,9 @@ var only = map[string][]string{
 	"linkgate/config":    {},
 	"linkgate/demo":      {},
 	"linkgate/templates": {"linkgate/handlers"},
-	"linkgate/provider":  {"linkgate/config", "linkgate/handlers", "linkgate/connect", "linkgate/linkedaccount"},
+	"linkgate/call":      {"linkgate/handlers", "linkgate/config"},
+	"linkgate/appproxy":  {"linkgate/handlers"},
+	"linkgate/provider":  {"linkgate/config", "linkgate/handlers", "linkgate/connect", "linkgate/call", "linkgate/linkedaccount"},
 }
 
 // workshop packages are tools and help for tests: nothing that ships imports them.
@@ -79,6 +81,14 @@ func TestAllowedImports(t *testing.T) {
 		{"linkgate/handlers", "linkgate/config", false},
 		{"linkgate/handlers", "linkgate/connect", true},
 		{"linkgate/connect", "linkgate/handlers", false},
+		{"linkgate/connect", "linkgate/call", false},
+		{"linkgate/call", "linkgate/connect", false},
+		{"linkgate/call", "linkgate/provider", true},
+		{"linkgate/call", "linkgate/linkedaccount", true},
+		{"linkgate/config", "linkgate/call", true},
+		{"linkgate/config", "linkgate/appproxy", false},
+		{"linkgate/appproxy", "linkgate/call", false},
+		{"linkgate/appproxy", "linkgate/linkedaccount", true},
 		{"linkgate/linkedaccount", "linkgate/provider", true},
 		{"linkgate/linkedaccount", "linkgate/outbox", true},
 		{"linkgate/outbox", "linkgate/linkedaccount", false},
