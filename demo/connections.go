@@ -24,10 +24,12 @@ func Clients(linkgateURL string) []Client {
 }
 
 // Connections is the text of a connections.yaml with both connections to the service at issuer;
-// clients are those of Clients.
+// clients are those of Clients. Both allow calls to everything of its API but
+// /api/forbidden-for-calls, and the owner's app gets tokens of NotesOIDC.
 // It holds the client secrets in the clear.
 func Connections(issuer string, clients []Client) string {
 	oidc, oauth2 := clients[0], clients[1]
+	calls := fmt.Sprintf(callRules, issuer)
 	return fmt.Sprintf(`connections:
   - auth_id: %[1]s
     provider: oidc
@@ -37,7 +39,8 @@ func Connections(issuer string, clients []Client) string {
     client_secret: %[5]s
     auth_style: basic
     scopes: [openid, profile, offline_access, notes.read]
-  - auth_id: %[2]s
+    app: {inject: true}
+%[8]s  - auth_id: %[2]s
     provider: oauth2
     name: Acme Notes (plain OAuth 2)
     authorize_url: %[3]s/oauth/authorize
@@ -51,5 +54,21 @@ func Connections(issuer string, clients []Client) string {
       url: %[3]s/api/me
       id: account.id
       name: account.display_name
-`, NotesOIDC, NotesOAuth2, issuer, oidc.ID, oidc.Secret.Reveal(), oauth2.ID, oauth2.Secret.Reveal())
+%[8]s`, NotesOIDC, NotesOAuth2, issuer, oidc.ID, oidc.Secret.Reveal(), oauth2.ID, oauth2.Secret.Reveal(), calls)
 }
+
+const callRules = `    calls:
+      base_url: %s
+      allow:
+        - GET /api/me
+        - GET /api/notes
+        - POST /api/notes
+        - "* /api/echo/**"
+        - POST /api/upload
+        - GET /api/download
+        - GET /api/events
+        - GET /api/ws
+        - GET /api/slow
+        - GET /api/status/*
+        - GET /api/redirect/*
+`

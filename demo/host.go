@@ -32,7 +32,7 @@ type HostOptions struct {
 	ProxySecret secret.Text // empty: random
 	Users       []User      // empty: Ada Lovelace, Grace Hopper and Fatima al-Fihriya
 	Apps        []App       // empty: one for each of Connections
-	OwnerApp    string      // a path of the proxy that leads to the owner's own app, for a link; empty: none
+	OwnerApp    string      // a page of the owner's own app to link to, such as /hello; empty: none
 }
 
 // User is somebody who uses the host.

@@ -17,7 +17,7 @@ type hostPage struct {
 	User           User
 	Users          []User
 	Cards          []card
-	OwnerApp       string // path of the owner's own app; empty: there is none
+	OwnerApp       string // path of a page of the owner's own app; empty: there is none
 }
 
 type card struct {
@@ -79,7 +79,11 @@ func (h *Host) signedIn(r *http.Request) User {
 
 func (h *Host) render(w http.ResponseWriter, r *http.Request, name string) {
 	user := h.signedIn(r)
-	p := hostPage{LinkgateOrigin: h.linkgateOrigin(), User: user, Users: h.Users(), Cards: h.cards(user), OwnerApp: h.ownerApp}
+	ownerApp := h.ownerApp
+	if ownerApp != "" {
+		ownerApp = connectorPrefix + h.apps[0].ServiceID + ownerApp
+	}
+	p := hostPage{LinkgateOrigin: h.linkgateOrigin(), User: user, Users: h.Users(), Cards: h.cards(user), OwnerApp: ownerApp}
 	setPageHeaders(w, "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "+
 		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 	t := template.Must(template.ParseFS(pages, "pages/host.html"))

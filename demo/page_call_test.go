@@ -67,7 +67,7 @@ func (c *caller) asked(request string) bool {
 // aPageWithAccounts opens the page of a user with one account that is well and one that is not.
 func aPageWithAccounts(t *testing.T, window context.Context) (l *caller, h *demo.Host) {
 	l = newCaller(t)
-	h = demo.NewHost(demo.HostOptions{LinkgateURL: l.URL, OwnerApp: "/connector/acme/hello"})
+	h = demo.NewHost(demo.HostOptions{LinkgateURL: l.URL, OwnerApp: "/hello"})
 	h.Put(demo.Account{ID: "la_1", UserID: "u_ada", AuthID: "notes", ExternalAccountID: "ada@acme"})
 	h.Put(demo.Account{ID: "la_2", UserID: "u_ada", AuthID: "notes", ExternalAccountID: "old@acme", RequiresReauth: true})
 	server := httptest.NewServer(h)
@@ -166,6 +166,18 @@ func connectsAgainByTheHost(t *testing.T, window context.Context) {
 	if !l.asked("POST /auth/notes") {
 		t.Error("no sign-in was begun")
 	}
+}
+
+// leadsToTheOwnersApp: the host's proxy, Linkgate and the app are one address to the browser, style
+// included.
+func leadsToTheOwnersApp(t *testing.T, window context.Context) {
+	behind, _ := newApp(t)
+	server := httptest.NewServer(demo.NewHost(demo.HostOptions{LinkgateURL: behind.URL, OwnerApp: "/hello"}))
+	t.Cleanup(server.Close)
+	open(t, window, server.URL)
+	do(t, window, chromedp.Click(chromedp.CSS(`.lead a`)), chromedp.WaitVisible(chromedp.CSS(`.button`)))
+	until(t, window, `document.querySelector("h1").textContent === "Hello, u_ada" && getComputedStyle(document.querySelector(".button")).fontWeight === "600"`)
+	look(t, window, "owner-app")
 }
 
 // look takes a picture of the page on each screen, checks that nothing sticks out sideways, and

@@ -78,6 +78,7 @@ func TestPage(t *testing.T) {
 		"explains errors":            explainsErrors,
 		"connects again":             connectsAgain,
 		"connects again by the host": connectsAgainByTheHost,
+		"leads to the owner's app":   leadsToTheOwnersApp,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // mostly they wait
