@@ -17,15 +17,6 @@ import (
 	"linkgate/secret"
 )
 
-// Why a request got no answer of the app. Every error of Serve wraps one of them, or is unexpected.
-var (
-	ErrBadPath     = errors.New("the path can be read in more than one way")
-	ErrBadRequest  = errors.New("the request can't be passed on as it came")
-	ErrMethod      = errors.New("the method is not for the app")
-	ErrUnavailable = errors.New("the app does not answer")
-	ErrTimeout     = errors.New("the app has not begun to answer in time")
-)
-
 // tokens are where credentials come from; linkedaccount.Tokens says how each behaves.
 type tokens interface {
 	For(ctx context.Context, hostUserID, authID, chosen string) (linkedaccount.Opened, error)
@@ -49,16 +40,15 @@ type Options struct {
 
 // Proxy passes requests on to the app.
 type Proxy struct {
-	base      *url.URL
-	webhook   *standardwebhooks.Webhook
-	tokens    tokens
-	inject    []injection
-	transport *http.Transport
-	buffers   *buffers
-	stall     time.Duration // a client that gets nowhere for so long is given up
-	log       *slog.Logger
-	now       func() time.Time
-	underWay  atomic.Int64 // requests and streams
+	base     *url.URL
+	webhook  *standardwebhooks.Webhook
+	tokens   tokens
+	inject   []injection
+	passing  httputil.ReverseProxy // what is the same for every request
+	stall    time.Duration         // a client that gets nowhere for so long is given up
+	log      *slog.Logger
+	now      func() time.Time
+	underWay atomic.Int64 // requests and streams
 }
 
 // New makes a Proxy. What is wrong with o is an error that quotes no secret.
@@ -82,8 +72,8 @@ func New(o Options) (*Proxy, error) {
 		o.Now = time.Now
 	}
 	return &Proxy{
-		base: base, webhook: webhook, tokens: o.Tokens, inject: inject, transport: newTransport(o.HeaderTimeout),
-		buffers: newBuffers(), stall: stallTimeout, log: o.Log, now: o.Now,
+		base: base, webhook: webhook, tokens: o.Tokens, inject: inject, passing: passing(o.HeaderTimeout),
+		stall: stallTimeout, log: o.Log, now: o.Now,
 	}, nil
 }
 
@@ -104,21 +94,11 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, hostUserID string)
 		answer: answer{ResponseWriter: w, client: client{http.NewResponseController(w), p.stall}},
 	}
 	defer t.end()
-	(&httputil.ReverseProxy{
-		Rewrite:        t.rewrite,
-		Transport:      p.transport,
-		FlushInterval:  flushAfter,
-		ModifyResponse: t.modify,
-		ErrorHandler:   t.fail,
-		BufferPool:     p.buffers,
-		ErrorLog:       slog.NewLogLogger(p.log.Handler(), slog.LevelDebug), // who hung up midway
-	}).ServeHTTP(&t.answer, r)
+	proxy := p.passing
+	proxy.Rewrite, proxy.ModifyResponse, proxy.ErrorHandler = t.rewrite, t.modify, t.fail
+	proxy.ServeHTTP(&t.answer, r)
 	return t.err
 }
-
-// flushAfter is how long a piece of an answer of known length may wait for the next, so that both go
-// out in one packet.
-const flushAfter = 10 * time.Millisecond
 
 const waitPoll = 20 * time.Millisecond
 

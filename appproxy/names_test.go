@@ -4,24 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
-	"path"
 	"slices"
 	"strings"
 	"testing"
 )
-
-// parseTarget is how net/http reads a request target.
-func parseTarget(target string) (*url.URL, error) { return url.ParseRequestURI(target) }
-
-// cleanest is where a server would go that takes backslashes for slashes and drops parameters.
-func cleanest(p string) string {
-	segments := strings.Split(strings.ReplaceAll(p, `\`, "/"), "/")
-	for i, s := range segments {
-		segments[i], _, _ = strings.Cut(s, ";")
-	}
-	return path.Clean(strings.Join(segments, "/"))
-}
 
 // spellings are ways to write a header's name that some server or framework takes for the same.
 func spellings(name string) []string {

@@ -1,10 +1,6 @@
 package appproxy
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -78,31 +74,6 @@ func (t *passage) end() {
 	if t.body != nil {
 		t.body.end()
 	}
-}
-
-// fail keeps why there is no answer to pass on. httputil.ReverseProxy calls it before it has written
-// anything.
-func (t *passage) fail(_ http.ResponseWriter, r *http.Request, err error) {
-	var network net.Error
-	switch {
-	case !t.sent:
-		t.err = fmt.Errorf("%w: %w", ErrBadRequest, err)
-	case t.body != nil && t.body.broken() != nil:
-		t.err = fmt.Errorf("%w: %w", ErrBadRequest, t.body.broken())
-	case errors.Is(r.Context().Err(), context.Canceled):
-		t.err = fmt.Errorf("asking the app: %w: %w", context.Canceled, err)
-	case errors.As(err, &network) && network.Timeout() && !isDial(err):
-		t.err = fmt.Errorf("%w: %w", ErrTimeout, err)
-	default:
-		t.err = fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-}
-
-// isDial tells whether an error is of connecting: an app that can't be connected to in time is down,
-// and has not begun to do anything.
-func isDial(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // passable tells whether a request can go to the app at all. TRACE would have the app send back what

@@ -1,8 +1,10 @@
 package appproxy
 
 import (
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"sync"
 	"time"
 )
@@ -17,6 +19,21 @@ const (
 	headerMost      = 1 << 20 // bytes of an answer's headers
 	bufferSize      = 32 << 10
 )
+
+// flushAfter is how long a piece of an answer of known length may wait for the next, so that both go
+// out in one packet.
+const flushAfter = 10 * time.Millisecond
+
+// passing is what every request's ReverseProxy has in common. It logs nothing, for it would repeat what
+// the app has said.
+func passing(headerTimeout time.Duration) httputil.ReverseProxy {
+	return httputil.ReverseProxy{
+		Transport:     newTransport(headerTimeout),
+		FlushInterval: flushAfter,
+		BufferPool:    newBuffers(),
+		ErrorLog:      slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+	}
+}
 
 // newTransport connects to the app and nowhere else: to whatever address its name has, and through no
 // proxy of the environment, for tokens pass here.

@@ -8,6 +8,11 @@
 // cookie.go), and is always answered with a page, whatever goes wrong. errors.go is the one table
 // of what an error means to each of them.
 //
+// The host's requests that are for somebody else pass through as streams: below /call to a service in
+// the user's name (call.go), and every path that is not Linkgate's own to the owner's app
+// (unmatched.go). Their answers stay as they are (passing.go); only where we can't ask anybody is the
+// answer ours, and then the header Linkgate-Error says so.
+//
 // A handler reads the request, makes one call and renders. What every request needs besides, a
 // request id, recovery, one log line and metrics, is wrapped around it in observe.go.
 package handlers
