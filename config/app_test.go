@@ -118,7 +118,7 @@ func TestLooksPrivate(t *testing.T) {
 // TestMisspeltAppVariables: two names begin with what is a mistake before the others.
 func TestMisspeltAppVariables(t *testing.T) {
 	tests := map[string]string{ // the one that is meant; "": none of ours
-		"APP_URI": "APP_URL", "APP_URL_FILE": "APP_URL", "app_url": "APP_URL", "LINKGATE_APP_URL": "APP_URL", "BLINK_APP_SECRET": "APP_SECRET", "APP_SECRETS": "APP_SECRET",
+		"APP_URI": "APP_URL", "APP_URL_FILE": "APP_URL", "app_url": "APP_URL", "LINKGATE_APP_URL": "APP_URL", "linkgate_app_url": "APP_URL", "BLINK_APP_SECRET": "APP_SECRET", "APP_SECRETS": "APP_SECRET",
 		"APP_PUBLIC_URL": "PUBLIC_URL", "BLINK_APP_PUBLIC_URL": "PUBLIC_URL", "LINKGATE_CONNECTIONS_FILE": "CONNECTIONS_FILE", "CALLRATE": "CALL_RATE", "APP_CALL_RATES": "CALL_RATE",
 		"APP_ENV": "", "APP_NAME": "", "APP_KEY": "", "APP_PORT": "", "APP_DEBUG": "",
 	}

@@ -63,7 +63,6 @@ func (d *decoder) truth(node ast.Node, key string) (truth, ok bool) {
 	case "false":
 		return false, true
 	}
-	d.broken[key] = true
 	d.add(node, key+": is neither true nor false", "Write true or false.")
 	return false, false
 }

@@ -11,9 +11,8 @@ const (
 	// maxLifetime is the longest life of a token that is believed. Longer means as much as none.
 	maxLifetime = 10 * 365 * 24 * time.Hour
 	// firstMillis is in the year 5138 as seconds, and in 1973 as milliseconds: from here on a moment
-	// is given in milliseconds, up to lastMillis, when the year 5138 ends.
-	firstMillis = 1e11
-	lastMillis  = 1e14
+	// is given in milliseconds.
+	firstMillis = 100_000_000_000
 )
 
 // expiry is when the access token ends: as the service says, in seconds from now (RFC 6749 §5.1) or
@@ -35,7 +34,7 @@ func (t tokenAnswer) expiry(now time.Time, lifetime time.Duration) time.Time {
 // after reads a number of seconds from now, in quotes or not; zero: there is none.
 func after(raw json.RawMessage, now time.Time) time.Time {
 	seconds, err := strconv.ParseFloat(plain(raw), 64)
-	if err == nil && seconds >= 1 && seconds <= maxLifetime.Seconds() {
+	if err == nil && seconds > 0 && seconds <= maxLifetime.Seconds() {
 		return now.Add(time.Duration(seconds) * time.Second)
 	}
 	return time.Time{}
@@ -48,16 +47,15 @@ func moment(raw json.RawMessage) time.Time {
 	if date, err := time.Parse(time.RFC3339, text); err == nil {
 		return date
 	}
-	number, err := strconv.ParseFloat(text, 64)
+	whole, _, _ := strings.Cut(text, ".")
+	number, err := strconv.ParseInt(whole, 10, 64)
 	switch {
 	case err != nil:
 		return time.Time{}
-	case number > 0 && number < firstMillis:
-		return time.Unix(int64(number), 0)
-	case number >= firstMillis && number < lastMillis:
-		return time.UnixMilli(int64(number))
+	case number < firstMillis:
+		return time.Unix(number, 0)
 	default:
-		return time.Time{}
+		return time.UnixMilli(number)
 	}
 }
 

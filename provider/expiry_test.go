@@ -12,7 +12,7 @@ var expiryNow = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 // absurd are values that tell nothing, wherever they stand.
 var absurd = []string{
 	``, `null`, `0`, `-1`, `"0"`, `"-1"`, `""`, `" "`, `"soon"`, `true`, `[3600]`, `{}`, `{"s":3600}`,
-	`1e18`, `"1e18"`, `1e400`, `-1e400`, `9223372036854775807`, `9223372036854775808`, `99999999999999999999999999`,
+	`1e18`, `"1e18"`, `1e400`, `-1e400`, `-1e18`, `-9.3e9`, `-9223372036854775808`, `9223372036854775807`, `9223372036854775808`, `99999999999999999999999999`,
 	`"NaN"`, `"Inf"`, `"-Inf"`, `"2030"`, `"2030-01-02"`, `"02 Jan 30 04:04 UTC"`,
 }
 
@@ -20,7 +20,7 @@ func TestExpiresIn(t *testing.T) {
 	hour := expiryNow.Add(time.Hour)
 	tests := map[string]time.Time{
 		`3600`: hour, `"3600"`: hour, `" 3600 "`: hour, `3600.9`: hour, `3.6e3`: hour, `1`: expiryNow.Add(time.Second),
-		`315360000`: expiryNow.Add(maxLifetime), `315360001`: {}, `0.5`: {}, `"2030-01-02T04:04:05Z"`: {},
+		`315360000`: expiryNow.Add(maxLifetime), `315360001`: {}, `18446748000`: {}, `-18446740000`: {}, `0.5`: {}, `"2030-01-02T04:04:05Z"`: {},
 	}
 	for _, text := range absurd {
 		tests[text] = time.Time{}
