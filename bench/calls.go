@@ -24,9 +24,6 @@ const (
 	answerSize = 1 << 10
 	// token is every account's.
 	token = "benchmark-benchmark-benchmark-benchmark-token"
-	// warmUp is long enough for each user to call once, and is not counted. Linkgate keeps an
-	// account's opened credential for seconds only, and the others' turns take longer.
-	warmUp = 500 * time.Millisecond
 )
 
 // nginxConfig has the directory, the service, the address and the token. Nothing that a process does
@@ -97,12 +94,21 @@ func measureCalls(ctx context.Context, s servers, o options) (table, error) {
 		contestants: contestants,
 		generator:   g,
 		connections: o.callers,
-		prepare: func(ctx context.Context, p *process) error {
-			_, err := g.load(ctx, p.addr, o.callers, warmUp)
-			return err
-		},
+		prepare:     func(ctx context.Context, p *process) error { return callOnceEach(ctx, g, p.addr, o.callers) },
 	}.run(ctx, o, &t, "`/call`", "call")
 	return t, err
+}
+
+// callOnceEach has every user call at least once, which is not counted. Linkgate keeps an account's
+// opened credential for seconds only, and the others' turns take longer.
+func callOnceEach(ctx context.Context, g *generator, addr string, connections int) error {
+	const piece = 100 * time.Millisecond
+	for end := g.sent.Load() + g.users; g.sent.Load() < end; {
+		if _, err := g.load(ctx, addr, connections, piece); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // linkAccounts gives each user an account, as if they had all connected and the host knew of it. No

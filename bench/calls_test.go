@@ -1,7 +1,10 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,6 +13,30 @@ import (
 	"linkgate/outbox"
 	"linkgate/secret"
 )
+
+func TestCallOnceEach(t *testing.T) {
+	var mu sync.Mutex
+	seen := make(map[string]bool)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen[r.Header.Get("blink-auth-userid")] = true
+		time.Sleep(time.Millisecond) // so that one piece of time is too short for all
+	}))
+	defer server.Close()
+	g := &generator{target: target{method: http.MethodGet, path: "/", users: 300}}
+	for range 2 {
+		if err := callOnceEach(t.Context(), g, server.Listener.Addr().String(), 2); err != nil {
+			t.Fatal(err)
+		}
+		mu.Lock()
+		if len(seen) != 300 {
+			t.Errorf("%d users have called, want 300", len(seen))
+		}
+		clear(seen)
+		mu.Unlock()
+	}
+}
 
 func TestLinkAccounts(t *testing.T) {
 	dir := t.TempDir()
