@@ -78,20 +78,21 @@ func spellingMistake(escaped string) string {
 	case strings.Contains(escaped, "//"):
 		return "it has an empty segment"
 	}
-	for i := 0; i < len(escaped); i++ {
-		switch c := escaped[i]; {
-		case c == '%' && !isTriplet(escaped[i:]):
+	for i, r := range escaped {
+		switch {
+		case r == '%' && !isTriplet(escaped[i:]):
 			return "it has a percent sign that encodes nothing"
-		case c != '%' && !isPathByte(c):
+		case mustBeEncoded(r):
 			return "it has a character that must be encoded"
 		}
 	}
 	return ""
 }
 
-func isPathByte(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
-		strings.IndexByte("/-._~!$&'()*+,;=:@[]", c) >= 0
+// mustBeEncoded tells what does not stand in a path as it is, not even in an encoded byte.
+func mustBeEncoded(r rune) bool {
+	plain := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+	return !plain && !strings.ContainsRune("/-._~!$&'()*+,;=:@[]%", r)
 }
 
 // view is the text of a path as some service may come to see it.

@@ -3,7 +3,6 @@ package call
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"linkgate/provider"
 )
@@ -126,8 +125,8 @@ func parsePart(word string, last bool) (part, mistake) {
 func literalPart(word string) (part, mistake) {
 	p, why := readings("/-/" + word) // the "-" because a first segment has rules of its own
 	switch {
-	case strings.ContainsFunc(word, isUnencoded):
-		return part{}, mistake{"has a character that must be encoded", `write "` + encoded(word) + `" for that segment`}
+	case strings.ContainsFunc(word, mustBeEncoded):
+		return part{}, mistake{"has a character that must be encoded", `write "` + encoded(word, mustBeEncoded) + `" for that segment`}
 	case why != "":
 		return part{}, mistake{"never matches, for " + why + ", and such paths are refused", "leave the rule out, or write * for that segment"}
 	case len(p) > 1:
@@ -136,16 +135,14 @@ func literalPart(word string) (part, mistake) {
 	return part{text: p[0][1]}, mistake{}
 }
 
-func isUnencoded(r rune) bool { return r >= utf8.RuneSelf || r != '%' && !isPathByte(byte(r)) }
-
-// encoded is word with what must be encoded so.
-func encoded(word string) string {
+// encoded is a word with every byte encoded that must be by must's judgement.
+func encoded(word string, must func(rune) bool) string {
 	var fixed strings.Builder
 	for i := range len(word) {
-		if c := word[i]; c == '%' || isPathByte(c) {
-			fixed.WriteByte(c)
-		} else {
+		if c := word[i]; must(rune(c)) {
 			fmt.Fprintf(&fixed, "%%%02X", c)
+		} else {
+			fixed.WriteByte(c)
 		}
 	}
 	return fixed.String()

@@ -1,7 +1,6 @@
 package call
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -65,14 +64,9 @@ func spelled(segments []string) []string {
 
 // spelledSegment spells a decoded segment as parseRules reads it.
 func spelledSegment(segment string) string {
-	var word strings.Builder
-	for i := range len(segment) {
-		c := segment[i]
-		if isPathByte(c) && strings.IndexByte("/*;", c) < 0 && (c != ':' || i > 0) {
-			word.WriteByte(c)
-		} else {
-			fmt.Fprintf(&word, "%%%02X", c)
-		}
+	word := encoded(segment, func(r rune) bool { return mustBeEncoded(r) || strings.ContainsRune("/*;%", r) })
+	if rest, found := strings.CutPrefix(word, ":"); found {
+		return "%3A" + rest // else it is taken for a placeholder
 	}
-	return word.String()
+	return word
 }
