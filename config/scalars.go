@@ -77,15 +77,25 @@ func (d *decoder) lookup(name string) (string, *Mistake) {
 }
 
 // redact shows a variable in place of its value, which may be a secret in the wrong place. Where
-// a text quotes, the value is quoted too. What is very short is no secret.
+// a text quotes, the value is quoted too, and may be cut. What is very short is no secret.
 func (d *decoder) redact(text string) string {
 	for value, name := range d.inserted {
 		if len(value) < minRedacted {
 			continue
 		}
 		quoted := strconv.Quote(value)
-		text = strings.ReplaceAll(text, value, "${"+name+"}")
-		text = strings.ReplaceAll(text, quoted[1:len(quoted)-1], "${"+name+"}")
+		for _, form := range []string{value, quoted[1 : len(quoted)-1]} {
+			text = strings.ReplaceAll(text, form, "${"+name+"}")
+			text = redactCut(text, form, "${"+name+"}")
+		}
+	}
+	return text
+}
+
+// redactCut shows by in place of the beginning of a value, where a text has been cut short in it.
+func redactCut(text, value, by string) string {
+	for n := len(value); n >= minRedacted; n-- {
+		text = strings.ReplaceAll(text, value[:n]+"…", by+"…")
 	}
 	return text
 }

@@ -46,6 +46,18 @@ func TestTokenMistakes(t *testing.T) {
 	}
 }
 
+// TestCutSecretIsRedacted: package call cuts a long rule, perhaps within the value of a variable.
+func TestCutSecretIsRedacted(t *testing.T) {
+	const misplaced = "x7Kq-a-secret-in-the-wrong-place"
+	env := map[string]string{"S": strings.Repeat(misplaced, 4)}
+	for _, rule := range []string{"GET${S} /x", "GET${S}${S}", "${S}"} {
+		got := mistakesOf(t, source(env, file("calls: {allow: ['"+rule+"']}")))
+		if len(got) != 1 || strings.Contains(got[0], misplaced[:8]) {
+			t.Errorf("%s: got %q, want one mistake without the secret", rule, got)
+		}
+	}
+}
+
 // TestProblemsOfCalls: what package call finds is told with its place. The words are its own.
 func TestProblemsOfCalls(t *testing.T) {
 	tests := map[string]struct {
