@@ -174,6 +174,7 @@ func (t *Tokens) send(ctx context.Context, o Opened) (provider.Refreshed, error)
 	by := uuid.NewString()
 	claimed, err := t.Store.claim(ctx, o, by, takeOver)
 	if err != nil {
+		t.unclaim(ctx, o.ID, by) // it may have been written all the same
 		return provider.Refreshed{}, err
 	}
 	if !claimed {
@@ -198,14 +199,21 @@ func (t *Tokens) unclaimed(ctx context.Context, o Opened) error {
 	return doubt()
 }
 
-// unclaim lets others try. It keeps at it for a while: until it has succeeded nobody may.
+// unclaim lets others try. Where it does not succeed at once it goes on aside: until it has, nobody
+// may, for as long as a claim is in doubt.
 func (t *Tokens) unclaim(ctx context.Context, id, by string) {
-	ctx, cancel := context.WithTimeout(ctx, inDoubt/2)
-	defer cancel()
-	err := persist(ctx, func() error { return t.Store.unclaim(ctx, id, by) })
-	if err != nil {
-		t.Log.Warn("giving a refresh up; it can be tried again in a while", "account", id, "error", err, "in", inDoubt)
+	if t.Store.unclaim(ctx, id, by) == nil {
+		return
 	}
+	t.ongoing.Add(1)
+	go func() {
+		defer t.ongoing.Add(-1)
+		ctx, cancel := context.WithTimeout(ctx, inDoubt)
+		defer cancel()
+		if err := persist(ctx, func() error { return t.Store.unclaim(ctx, id, by) }); err != nil {
+			t.Log.Warn("giving a refresh up; it can be tried again in a while", "account", id, "error", err, "in", inDoubt)
+		}
+	}()
 }
 
 // save keeps trying until the refreshed credential is saved: until then nobody uses it, and the

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/labstack/echo/v4/middleware"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/time/rate"
+
+	"linkgate/appproxy"
+	"linkgate/call"
+	"linkgate/config"
+	"linkgate/connect"
+	"linkgate/database"
+	"linkgate/handlers"
+	"linkgate/host"
+	"linkgate/linkedaccount"
+	"linkgate/oauthstate"
+	"linkgate/outbox"
+	"linkgate/provider"
+	"linkgate/secret"
+	"linkgate/templates"
+)
+
+// A host user may open sessionBurst sessions at once and one more every sessionEvery, at each
+// replica. A session lives oauthstate.LongestLife at the most, so a user holds some 600 of them.
+const (
+	sessionBurst = 20
+	sessionEvery = 3 * time.Second
+)
+
+// callBurst is how many seconds' worth of CALL_RATE a host user may call at once.
+const callBurst = 4
+
+// newApp opens the stores, wires everything and listens. It serves nothing yet. When it fails,
+// what it had opened is closed.
+func newApp(ctx context.Context, c config.Config, log *slog.Logger) (_ *app, err error) {
+	a := &app{config: c, log: log}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	keyring, err := openKeyring(c, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.openStores(ctx, keyring); err != nil {
+		return nil, err
+	}
+	connections, err := a.openConnections()
+	if err != nil {
+		return nil, err
+	}
+	service := a.newService(keyring, connections)
+	a.outbox.Handlers = service.Promises()
+	if err := a.newCalls(connections); err != nil {
+		return nil, err
+	}
+	if a.server, err = a.newServer(service); err != nil {
+		return nil, err
+	}
+	return a, a.listen(ctx)
+}
+
+// openKeyring takes the configured keyset, or the one in DATA_DIR, made at the first start.
+func openKeyring(c config.Config, log *slog.Logger) (*secret.Keyring, error) {
+	keyset := c.EncryptionKeyset
+	if keyset.IsZero() {
+		path := filepath.Join(c.DataDir, keysetFile)
+		var created bool
+		var err error
+		if keyset, created, err = secret.LoadOrCreateKeyset(path); err != nil {
+			return nil, fmt.Errorf("opening the keyset: %w", err)
+		}
+		if created {
+			log.Warn("made a new keyset; without it no credential can be opened, so back it up", "file", path)
+		}
+	}
+	keyring, err := secret.OpenKeyring(keyset)
+	if err != nil {
+		return nil, fmt.Errorf("opening the keyset: %w", err)
+	}
+	return keyring, nil
+}
+
+func (a *app) openStores(ctx context.Context, keyring *secret.Keyring) (err error) {
+	a.database, err = database.Open(ctx, database.Options{URL: a.config.DatabaseURL, DataDir: a.config.DataDir})
+	if err != nil {
+		return err
+	}
+	a.accounts = &linkedaccount.Store{DB: a.database, Keyring: keyring}
+	a.outbox = &outbox.Box{DB: a.database, Log: a.log}
+	if !a.config.RedisURL.IsZero() {
+		a.redis, err = oauthstate.Dial(a.config.RedisURL)
+		return err
+	}
+	if a.embedded, err = oauthstate.StartEmbedded(); err != nil {
+		return err
+	}
+	a.redis = a.embedded.Client
+	return nil
+}
+
+// openConnections makes the configured connections ready to work. It calls nobody.
+func (a *app) openConnections() (map[string]*provider.Provider, error) {
+	connections := make(map[string]*provider.Provider, len(a.config.Connections))
+	for _, connection := range a.config.Connections {
+		p, err := provider.New(connection, provider.Deps{AllowPrivateNetworks: a.config.AllowPrivateNetworks, Log: a.log})
+		if err != nil {
+			return nil, fmt.Errorf("preparing connection %q: %w", connection.AuthID, err)
+		}
+		connections[connection.AuthID] = p
+	}
+	return connections, nil
+}
+
+func (a *app) newService(keyring *secret.Keyring, connections map[string]*provider.Provider) *connect.Service {
+	c := a.config
+	return &connect.Service{
+		PublicURL:   c.PublicURL,
+		Connections: connections,
+		Sessions:    &oauthstate.Store{Redis: a.redis},
+		Accounts:    a.accounts,
+		Outbox:      a.outbox,
+		Host:        host.New(host.Options{BaseURL: c.HostAPIURL, APIKey: c.HostAPIKey, Log: a.log}),
+		Keyring:     keyring,
+		Limit:       limiter(rate.Every(sessionEvery), sessionBurst),
+		HostFinish:  c.HostFinish,
+		ShareTokens: c.HostShareTokens,
+		WorkTime:    min(connect.DefaultWorkTime, c.ShutdownTimeout*3/5), // so that it ends before we do
+		Log:         a.log,
+	}
+}
+
+// limiter bounds what each of many may do, in this process.
+func limiter(r rate.Limit, burst int) *middleware.RateLimiterMemoryStore {
+	return middleware.NewRateLimiterMemoryStoreWithConfig(middleware.RateLimiterMemoryStoreConfig{
+		Rate: r, Burst: burst,
+		ExpiresIn: time.Duration(float64(burst) / float64(r) * float64(time.Second)), // by then the burst is whole again
+	})
+}
+
+// newCalls makes what works with users' credentials: the freshness of them, calls to services, and
+// the way to the owner's own app if there is one.
+func (a *app) newCalls(connections map[string]*provider.Provider) (err error) {
+	c := a.config
+	a.accounts.Schedule = linkedaccount.ScheduleOf(connections)
+	a.tokens = linkedaccount.NewTokens(linkedaccount.TokensOptions{
+		Store: a.accounts, Connections: connections, Redis: a.redis, ShareTokens: c.HostShareTokens, Log: a.log,
+	})
+	a.calls, err = call.New(call.Options{
+		Tokens: a.tokens, Connections: connections, Limit: limiter(rate.Limit(c.CallRate), callBurst*c.CallRate),
+		AllowPrivateNetworks: c.AllowPrivateNetworks, Log: a.log,
+	})
+	if err != nil || c.AppURL == "" {
+		return err
+	}
+	var inject []string
+	for _, connection := range c.Connections {
+		if connection.App.Inject {
+			inject = append(inject, connection.AuthID)
+		}
+	}
+	a.ownersApp, err = appproxy.New(appproxy.Options{URL: c.AppURL, Secret: c.AppSecret, Tokens: a.tokens, Inject: inject, Log: a.log})
+	return err
+}
+
+func (a *app) newServer(service *connect.Service) (*handlers.Server, error) {
+	pages, err := templates.New()
+	if err != nil {
+		return nil, err
+	}
+	c := a.config
+	server := &handlers.Server{
+		Connect: service, Calls: a.calls, Pages: pages, ProxySecrets: c.HostProxySecrets, PublicURL: c.PublicURL,
+		HostOrigin: c.HostOrigin, Log: a.log,
+		Metrics: newMetrics(a.outbox.Collector(), a.tokens.Collector(), a.calls.Collector()),
+		Ready: []handlers.Check{
+			{Name: "database", Run: a.database.Ping},
+			{Name: "redis", Run: service.Sessions.Ping},
+		},
+	}
+	if a.ownersApp != nil { // else a nil pointer would be taken for an app
+		server.App = a.ownersApp
+	}
+	return server, nil
+}
+
+// newMetrics is the registry of /metrics with what our parts, the Go runtime and the process tell.
+func newMetrics(ours ...prometheus.Collector) *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(ours...)
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
