@@ -1,12 +1,18 @@
 package call
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"linkgate/linkedaccount"
+	"linkgate/provider"
 )
 
 // TestServe follows one plain call to the service and back.
@@ -42,5 +48,182 @@ func TestServe(t *testing.T) {
 	w.want(http.StatusCreated, nil, "GET", "/", "", "User-Agent", "")
 	if got := seen.Header["User-Agent"]; !cmp.Equal(got, []string{"linkgate"}) {
 		t.Errorf("without User-Agent: the service saw %q", got)
+	}
+}
+
+// TestHopByHop: what is for one connection only is not passed on, and naming the credential as such
+// does not take it away (RFC 9110 §7.6.1).
+func TestHopByHop(t *testing.T) {
+	var seen http.Header
+	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
+		seen = r.Header.Clone()
+		rw.Header().Set("Connection", "X-Named")
+		rw.Header().Set("X-Named", "1")
+		rw.Header().Set("Keep-Alive", "timeout=5")
+		rw.Header().Set("Proxy-Authenticate", "Basic")
+		rw.Header().Set("X-Passed", "1")
+	}, nil).start()
+	res, _ := w.want(http.StatusOK, nil, "GET", "/", "", "User-Agent", "browser", "X-Passed", "1",
+		"Connection", "authorization, X-Named", "Connection", "host, content-length", "X-Named", "1",
+		"Keep-Alive", "timeout=5", "Proxy-Authorization", "Basic eA==", "Proxy-Connection", "keep-alive", "Te", "gzip")
+	if diff := cmp.Diff(http.Header{"Authorization": {"Bearer " + theToken}, "User-Agent": {"browser"}, "X-Passed": {"1"}}, seen); diff != "" {
+		t.Errorf("request's header (-want +got):\n%s", diff)
+	}
+	for _, name := range []string{"Connection", "X-Named", "Keep-Alive", "Proxy-Authenticate"} {
+		if values := res.Header[name]; values != nil {
+			t.Errorf("%s came through: %q", name, values)
+		}
+	}
+	if res.Header.Get("X-Passed") != "1" {
+		t.Error("X-Passed did not come through")
+	}
+}
+
+// limit allows so many calls.
+type limit struct {
+	left  int
+	err   error
+	asked []string
+}
+
+func (l *limit) Allow(id string) (bool, error) {
+	l.asked = append(l.asked, id)
+	l.left--
+	return l.left >= 0, l.err
+}
+
+// TestRefusals: each check comes before what would cost more, or tell more.
+func TestRefusals(t *testing.T) {
+	missing := linkedaccount.ErrNotFound
+	tests := map[string]struct {
+		authID, method, path string
+		limit                limit
+		want                 error
+		limited, asked       int // times that the limiter and Tokens are asked
+	}{
+		"unknown connection": {"other", "DELETE", "/a/../b", limit{}, ErrUnknownConnection, 0, 0},
+		"without calls":      {"mute", "GET", "/user", limit{}, ErrNotAllowed, 0, 0},
+		"bad path":           {theAuthID, "DELETE", "/a/../b", limit{}, ErrBadPath, 0, 0},
+		"not allowed":        {theAuthID, "DELETE", "/user", limit{}, ErrNotAllowed, 0, 0},
+		"never allowed":      {theAuthID, "TRACE", "/user", limit{}, ErrNotAllowed, 0, 0},
+		"too many":           {theAuthID, "GET", "/user", limit{}, ErrTooMany, 1, 0},
+		"limiter fails":      {theAuthID, "GET", "/user", limit{left: 1, err: errors.New("broken")}, ErrTooMany, 1, 0},
+		"no account":         {theAuthID, "GET", "/user", limit{left: 1}, ErrNotConnected, 1, 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(http.ResponseWriter, *http.Request) { t.Error("the service was asked") }, func(o *Options, c *provider.Connection) {
+				o.Limit = &test.limit
+				c.Calls.Allow = []string{"GET /user", "* /a/b"}
+			})
+			w.proxy.connections["mute"] = &connection{}
+			w.tokens.err = missing
+			r, err := http.NewRequestWithContext(t.Context(), test.method, w.service.URL+test.path, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = w.proxy.Serve(nil, r, Target{HostUserID: theUser, AuthID: test.authID, Path: test.path})
+			if !errors.Is(err, test.want) {
+				t.Errorf("got %v, want %v", err, test.want)
+			}
+			if len(test.limit.asked) != test.limited || len(w.tokens.asked) != test.asked {
+				t.Errorf("asked: limiter %d times and Tokens %d times, want %d and %d", len(test.limit.asked), len(w.tokens.asked), test.limited, test.asked)
+			}
+			if test.limited > 0 && test.limit.asked[0] != theUser {
+				t.Errorf("limited %q, want the user", test.limit.asked[0])
+			}
+		})
+	}
+}
+
+// TestMissingRule: the error names the rule as it would stand in the configuration.
+func TestMissingRule(t *testing.T) {
+	w := newWorld(t, nil, func(_ *Options, c *provider.Connection) { c.Calls.Allow = []string{"GET /user"} })
+	_, err := w.call(t.Context(), "DELETE", "/repos/a%20b", "")
+	var refused *NotAllowedError
+	if !errors.As(err, &refused) || !errors.Is(err, ErrNotAllowed) {
+		t.Fatalf("got %v, want a NotAllowedError", err)
+	}
+	if diff := cmp.Diff(&NotAllowedError{AuthID: theAuthID, Rule: "DELETE /repos/a%20b"}, refused); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestNoCredential says what each failure of Tokens means.
+func TestNoCredential(t *testing.T) {
+	tests := map[string]struct {
+		err  error
+		want error
+		down *UnavailableError // nil: want is another
+	}{
+		"no account":            {fmt.Errorf("x: %w", linkedaccount.ErrNotFound), ErrNotConnected, nil},
+		"must sign in":          {fmt.Errorf("x: %w", linkedaccount.ErrReauthRequired), ErrReauthRequired, nil},
+		"client refused":        {&provider.Error{Kind: provider.ErrRefused}, ErrRefused, nil},
+		"weather":               {&provider.Error{Kind: provider.ErrUnavailable}, ErrUnavailable, &UnavailableError{System: theService}},
+		"weather with a date":   {&provider.Error{Kind: provider.ErrUnavailable, RetryAfter: 7 * time.Second}, ErrUnavailable, &UnavailableError{System: theService, RetryAfter: 7 * time.Second}},
+		"weather, without more": {fmt.Errorf("x: %w", provider.ErrUnavailable), ErrUnavailable, &UnavailableError{System: theService}},
+		"no database":           {fmt.Errorf("x: %w", context.DeadlineExceeded), ErrUnavailable, &UnavailableError{System: theDatabase}},
+		"caller has left":       {fmt.Errorf("x: %w", context.Canceled), context.Canceled, nil},
+		"something else":        {io.ErrShortWrite, io.ErrShortWrite, nil},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil, nil)
+			w.tokens.err = test.err
+			_, err := w.call(t.Context(), "GET", "/", "")
+			if !errors.Is(err, test.want) || !errors.Is(err, test.err) {
+				t.Errorf("got %v, want %v with %v", err, test.want, test.err)
+			}
+			var down *UnavailableError
+			if errors.As(err, &down) != (test.down != nil) {
+				t.Fatalf("got %v, want %v", err, test.down)
+			}
+			if test.down != nil && (down.System != test.down.System || down.RetryAfter != test.down.RetryAfter) {
+				t.Errorf("got %s after %v, want %s after %v", down.System, down.RetryAfter, test.down.System, test.down.RetryAfter)
+			}
+		})
+	}
+}
+
+// TestNew refuses what could only fail later.
+func TestNew(t *testing.T) {
+	p, err := provider.New(connectionTo("https://service.example"), provider.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad, mute, silent := *p, *p, *p
+	bad.Connection.Calls.Allow = []string{"GET"}
+	mute.Applier = nil
+	silent.Applier, silent.Connection.Calls = nil, provider.CallRules{}
+	for name, test := range map[string]struct {
+		provider *provider.Provider
+		want     bool
+	}{"good": {p, true}, "mistaken rule": {&bad, false}, "no applier": {&mute, false}, "no calls and no applier": {&silent, true}} {
+		t.Run(name, func(t *testing.T) {
+			_, err := New(Options{Connections: map[string]*provider.Provider{theAuthID: test.provider}})
+			if (err == nil) != test.want {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// TestBounds: a connection has so many calls under way and no more, and gets its places back.
+func TestBounds(t *testing.T) {
+	w := newWorld(t, func(http.ResponseWriter, *http.Request) {}, nil)
+	w.connection().underWay.Store(maxUnderWay)
+	_, err := w.call(t.Context(), "GET", "/", "")
+	var down *UnavailableError
+	if !errors.As(err, &down) || down.RetryAfter != busyPause || len(w.tokens.asked) != 0 {
+		t.Errorf("got %v, want an UnavailableError", err)
+	}
+	w.connection().underWay.Store(maxUnderWay - 1)
+	for range 3 {
+		if _, err := w.call(t.Context(), "GET", "/", ""); err != nil {
+			t.Errorf("with one place left: %v", err)
+		}
+	}
+	if got := w.connection().underWay.Load(); got != maxUnderWay-1 {
+		t.Errorf("under way after all: %d more than before", got-maxUnderWay+1)
 	}
 }

@@ -8,7 +8,7 @@ import (
 const (
 	// A client that is waited for and sends nothing for stallTimeout, or takes nothing, is given up.
 	stallTimeout = 30 * time.Second
-	rearmAfter   = 5 * time.Second // deadlines are set anew no more often than this
+	rearms       = 6               // times that a deadline is set anew within stallTimeout, at the most
 	lingerTime   = 5 * time.Second // for a client to stop sending what nobody wants any more
 )
 
@@ -22,7 +22,7 @@ type deadline struct {
 
 // arm gives a client the time for the next step. It is called before each, and costs next to nothing.
 func (d *deadline) arm(now time.Time) {
-	if now.Sub(d.armed) > rearmAfter {
+	if now.Sub(d.armed) > d.stall/rearms {
 		d.armed = now
 		_ = d.set(now.Add(d.stall)) // a writer that has no deadlines needs none
 	}

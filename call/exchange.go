@@ -120,7 +120,7 @@ func (e *exchange) aim(out *http.Request) error {
 // modify makes the client's answer of the service's. The hop-by-hop headers are gone by now, but
 // for those of a switch of protocols.
 func (e *exchange) modify(res *http.Response) error {
-	e.clean(res.Header)
+	stripAnswer(res.Header, e.account.Credential)
 	h := e.answer.Header()
 	maps.Copy(h, e.own) // interim answers have taken it away
 	for name := range e.own {
@@ -132,25 +132,35 @@ func (e *exchange) modify(res *http.Response) error {
 	if _, told := res.Header["Content-Type"]; !told {
 		h["Content-Type"] = nil // else the server would guess one
 	}
-	e.cleanTrailer(res) // of what it announces; its values come after the body
-	res.Body = &answerBody{ReadCloser: res.Body, ended: func() { e.cleanTrailer(res) }}
-	if e.upload != nil && !e.upload.whole() {
-		// The server is not to read the rest of the body away, nor to take it for another request
-		// in case that nobody reads it.
-		_ = e.answer.client.EnableFullDuplex() // others than HTTP/1 servers always are
-		h.Set("Connection", "close")
+	if e.clean(res.Trailer); len(res.Trailer) > 0 { // announced; it comes after the body
+		res.Header.Del("Content-Length") // with which HTTP/1.1 has no trailers, but HTTP/2 has
 	}
+	res.Body = &answerBody{ReadCloser: res.Body, ended: func() { e.clean(res.Trailer) }}
+	e.answerEarly()
 	return nil
 }
 
-// clean takes out of a header what a service must not tell the client.
-func (e *exchange) clean(h http.Header) { stripAnswer(h, e.account.Credential) }
-
-func (e *exchange) cleanTrailer(res *http.Response) {
-	if len(res.Trailer) > 0 {
-		e.clean(res.Trailer)
-		res.Trailer.Del("X-Content-Type-Options") // belongs into the header, where stripAnswer puts it
+// answerEarly lets the answer go out before the whole body has come in. The server is then neither
+// to read the rest away before, nor to take it for another request after.
+func (e *exchange) answerEarly() {
+	if e.upload != nil && !e.upload.whole() {
+		_ = e.answer.client.EnableFullDuplex() // those that have no such thing always are
+		e.answer.Header().Set("Connection", "close")
 	}
+}
+
+// clean takes out of an interim answer's header, or a trailer, what a service must not tell the
+// client. It adds nothing, as stripAnswer does to an answer's header.
+func (e *exchange) clean(h http.Header) {
+	if len(h) == 0 {
+		return
+	}
+	stripped := maps.Clone(h)
+	stripAnswer(stripped, e.account.Credential)
+	maps.DeleteFunc(h, func(name string, _ []string) bool {
+		_, kept := stripped[name]
+		return !kept
+	})
 }
 
 // fail notes that there is no answer, or breaks one off. Why, RoundTrip has noted; the rest are
@@ -160,6 +170,7 @@ func (e *exchange) fail(http.ResponseWriter, *http.Request, error) {
 		panic(http.ErrAbortHandler)
 	}
 	maps.Copy(e.answer.Header(), e.own)
+	e.answerEarly()
 	if e.err == nil {
 		e.err = ErrBroken
 	}

@@ -161,7 +161,10 @@ func preferredWait(h http.Header) (wait time.Duration, stated bool) {
 }
 
 // seconds reads a number of seconds, of 32 bits: more don't fit into a Duration.
-func seconds(s string) (time.Duration, bool) {
+func seconds(s string) (d time.Duration, ok bool) {
 	n, err := strconv.ParseUint(s, 10, 32)
-	return time.Duration(n) * time.Second, err == nil
+	if err != nil {
+		return 0, false
+	}
+	return time.Duration(n) * time.Second, true
 }
