@@ -155,40 +155,49 @@ func readBase(template string) (base, mistake) {
 	return base{u.Scheme, host, front}, frontMistake(front, standIn)
 }
 
-// hostMistake looks at the host, as the template has it and, in u, with stand-ins.
+// hostMistake looks at the host with its port, as the template has it and, in u, with stand-ins.
 func hostMistake(host string, u *url.URL) mistake {
-	if port, err := strconv.ParseUint(u.Port(), 10, 16); strings.HasSuffix(host, ":") || u.Port() != "" && (err != nil || port == 0) {
+	switch {
+	case strings.HasSuffix(host, ":") || u.Port() != "" && !isPort(u.Port()):
 		return mistake{"has a port that is none", "write a number from 1 to 65535, or leave it and the colon out"}
-	}
-	if net.ParseIP(u.Hostname()) != nil && !strings.Contains(host, "{") {
+	case net.ParseIP(u.Hostname()) != nil && !strings.Contains(host, "{"):
 		return mistake{}
 	}
-	name := strings.TrimSuffix(host, ":"+u.Port())
+	return nameMistake(strings.TrimSuffix(host, ":"+u.Port()))
+}
+
+func isPort(s string) bool {
+	port, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && port > 0
+}
+
+// nameMistake looks at a host name from its end. With a placeholder in the last two labels, an
+// account could choose the domain; with a number as the last, an address (127.1 is one).
+func nameMistake(name string) mistake {
 	labels := strings.Split(name, ".")
-	written := 0 // labels without placeholder, from the last on
-	for _, l := range slices.Backward(labels) {
+	for i, l := range slices.Backward(labels) {
+		after := len(labels) - 1 - i
 		switch {
-		case placeholder.FindString(l) == l && l != "" && written < 2:
+		case isPlaceholder(l) && after < 2:
 			return mistake{"has a placeholder without a domain after it", "write at least two labels after it: https://{name}.example.com"}
-		case placeholder.FindString(l) == l && l != "":
+		case isPlaceholder(l):
 		case strings.Contains(l, "{"):
 			return mistake{"has a placeholder that is only a part of a label", "make it the whole of what stands between two dots: https://{name}.example.com"}
 		case !isLabel(l):
 			return mistake{"has a host that is no name", "write the host as the service's documentation does, in ASCII: letters, digits, dashes and dots"}
-		default:
-			written++
+		case after == 0 && strings.Trim(l[:1], "0123456789") == "":
+			return mistake{"has a host that ends in a number and is no address", "write a host name, or all four numbers of an IPv4 address"}
 		}
-	}
-	if last := labels[len(labels)-1]; strings.Trim(last[:1], "0123456789") == "" {
-		return mistake{"has a host that ends in a number and is no address", "write a host name, or all four numbers of an IPv4 address"}
 	}
 	return mistake{}
 }
 
+func isPlaceholder(s string) bool { return s != "" && placeholder.FindString(s) == s }
+
 // frontMistake holds the path that goes before every other to what those are held to.
 func frontMistake(front, standIn string) mistake {
 	for segment := range strings.SplitSeq(front, "/") {
-		if strings.Contains(segment, "{") && placeholder.FindString(segment) != segment {
+		if strings.Contains(segment, "{") && !isPlaceholder(segment) {
 			return mistake{"has a placeholder that is only a part of a path segment", "make it the whole of what stands between two slashes: https://api.example.com/{name}"}
 		}
 	}
