@@ -15,7 +15,7 @@ type body struct {
 	source  io.Reader
 	client  client
 	in, out *http.Request
-	over    atomic.Bool // the server must have the source to itself
+	over    atomic.Bool // the source is the server's again, and so is its deadline
 	reading sync.Mutex  // held while the source is read, and guards err
 	err     error       // of the source: io.EOF, or why it has no end
 }

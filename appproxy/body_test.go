@@ -46,8 +46,8 @@ func TestStalledClientsAreGivenUp(t *testing.T) {
 		if response, _ := w.raw("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\nConnection: close\r\n\r\nx"); response.StatusCode != 599 {
 			t.Errorf("got %d", response.StatusCode)
 		}
-		if err := w.err(); !errors.Is(err, ErrBadRequest) {
-			t.Errorf("got %v, want ErrBadRequest", err)
+		if err := w.err(); !errors.Is(err, ErrBadRequest) || !errors.Is(err, errStalled) {
+			t.Errorf("got %v, want ErrBadRequest, and that it stalled", err)
 		}
 	})
 	t.Run("reading", func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 
 const (
 	stallTimeout = 30 * time.Second // without a byte from a client that is waited for, or taken by it
-	lingerTime   = 5 * time.Second  // for a client to stop sending what nobody wants any more
+	lingerTime   = 2 * time.Second  // for a client to stop sending what nobody wants any more
 )
 
 // client is the connection of whoever has sent a request. It is held to its progress: each step has
@@ -30,12 +30,6 @@ type answer struct {
 func (a *answer) Write(p []byte) (int, error) {
 	a.client.writing()
 	return a.ResponseWriter.Write(p)
-}
-
-// FlushError is what http.ResponseController flushes with.
-func (a *answer) FlushError() error {
-	a.client.writing()
-	return a.client.Flush()
 }
 
 // Unwrap lets http.ResponseController reach what is not here.

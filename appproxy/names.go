@@ -64,8 +64,7 @@ func drop(h http.Header, unwanted func(name string) bool) {
 // dropUpgrade leaves no protocol to switch to but WebSocket. With h2c a client would speak to the app
 // past us, and say in the next request whatever it liked.
 func dropUpgrade(h http.Header) {
-	upgrade := h["Upgrade"]
-	if len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket") {
+	if strings.EqualFold(h.Get("Upgrade"), "websocket") {
 		return
 	}
 	h.Del("Upgrade")

@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/textproto"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -69,6 +72,19 @@ func TestBodiesStream(t *testing.T) {
 	response.Body.Close()
 }
 
+// duplex notes that its server has been told not to read bodies away.
+type duplex struct {
+	http.ResponseWriter
+	enabled atomic.Bool
+}
+
+func (d *duplex) EnableFullDuplex() error {
+	d.enabled.Store(true)
+	return http.NewResponseController(d.ResponseWriter).EnableFullDuplex()
+}
+
+func (d *duplex) Unwrap() http.ResponseWriter { return d.ResponseWriter }
+
 // TestBothWaysAtOnce: the client gets an answer to the first part before it sends the second.
 func TestBothWaysAtOnce(t *testing.T) {
 	w := newWorld(t, "", func(rw http.ResponseWriter, r *http.Request) {
@@ -86,10 +102,16 @@ func TestBothWaysAtOnce(t *testing.T) {
 			c.Flush()
 		}
 	})
+	between := &duplex{}
+	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		between.ResponseWriter = rw
+		w.front.Config.Handler.ServeHTTP(between, r)
+	}))
+	defer front.Close()
 	body, sending := io.Pipe()
 	defer sending.Close()
 	go io.WriteString(sending, "first\n")
-	response, err := http.Post(w.front.URL, "text/plain", body)
+	response, err := http.Post(front.URL, "text/plain", body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,19 +125,53 @@ func TestBothWaysAtOnce(t *testing.T) {
 			t.Fatalf("got %q, %v", got, err)
 		}
 	}
+	if !between.enabled.Load() {
+		t.Error("the server was not told")
+	}
 }
 
-// TestAnswerBeforeTheBodyEnds: what is left of the body is not taken for another request.
+// TestAnswerBeforeTheBodyEnds: what is left of the body is neither taken for another request nor waited
+// for.
 func TestAnswerBeforeTheBodyEnds(t *testing.T) {
 	w := newWorld(t, "", func(rw http.ResponseWriter, r *http.Request) {
-		w := http.NewResponseController(rw)
-		w.EnableFullDuplex()
+		rw.Header().Set("Connection", "close") // so that the app's server does not wait for the body either
 		rw.WriteHeader(http.StatusRequestEntityTooLarge)
 	})
-	smuggled := "GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
-	response, _ := w.raw("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n" + smuggled)
-	if response.StatusCode != http.StatusRequestEntityTooLarge || !response.Close {
-		t.Errorf("got %d, and the connection closed %v", response.StatusCode, response.Close)
+	conn, err := net.Dial("tcp", w.front.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	const smuggled = "GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
+	io.WriteString(conn, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n"+smuggled)
+	answers, err := io.ReadAll(conn)
+	if got := string(answers); !strings.HasPrefix(got, "HTTP/1.1 413 ") || strings.Count(got, "HTTP/1.1") != 1 {
+		t.Errorf("got %q, want one answer", got)
+	}
+	if err != nil && !errors.Is(err, syscall.ECONNRESET) { // what was not read makes it a reset
+		t.Errorf("got %v, want the connection's end", err)
+	}
+}
+
+// TestServerTimeoutsDoNotHideErrors: the answer that says so is written after them.
+func TestServerTimeoutsDoNotHideErrors(t *testing.T) {
+	const timeout = 40 * time.Millisecond
+	w := newWorld(t, "", func(http.ResponseWriter, *http.Request) {
+		time.Sleep(2 * timeout)
+		panic(http.ErrAbortHandler)
+	})
+	slow := httptest.NewUnstartedServer(w.front.Config.Handler)
+	slow.Config.WriteTimeout = timeout
+	slow.Start()
+	defer slow.Close()
+	response, err := http.Get(slow.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != 599 {
+		t.Errorf("got %d", response.StatusCode)
 	}
 }
 
@@ -145,6 +201,7 @@ func TestServerTimeoutsDoNotCutStreams(t *testing.T) {
 		rw.Write(body)
 	})
 	slow := httptest.NewUnstartedServer(w.front.Config.Handler)
+	slow.Config.ReadHeaderTimeout = 10 * time.Second
 	slow.Config.ReadTimeout, slow.Config.WriteTimeout = timeout, timeout
 	slow.Start()
 	defer slow.Close()

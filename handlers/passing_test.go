@@ -31,6 +31,7 @@ func (b *bench) serve(t *testing.T, timeout time.Duration) *listening {
 		defer l.handlers.Done()
 		b.handler.ServeHTTP(w, r)
 	}))
+	l.Config.ReadHeaderTimeout = 10 * time.Second
 	l.Config.ReadTimeout, l.Config.WriteTimeout = timeout, timeout
 	l.Start()
 	t.Cleanup(l.Close)
