@@ -71,12 +71,15 @@ func TestUpdateWaitsAsLongAsTheHostWants(t *testing.T) {
 // TestUpdateOfWhatTheHostHasNotGot leaves it to other promises.
 func TestUpdateOfWhatTheHostHasNotGot(t *testing.T) {
 	f := newFixture(t)
+	var log bytes.Buffer
+	f.Log = slog.New(slog.NewTextHandler(&log, nil))
 	wantIdle := func(what string, accountID string) {
 		t.Helper()
 		before := f.theHost.Calls(demo.OpUpdate)
+		log.Reset()
 		err := f.Promises()[linkedaccount.HostUpdate](t.Context(), outbox.Message{ID: "m", AccountID: accountID, Attempts: 1})
-		if n := f.theHost.Calls(demo.OpUpdate) - before; n != 0 || err != nil {
-			t.Errorf("%s: %d updates, %v, want none", what, n, err)
+		if n := f.theHost.Calls(demo.OpUpdate) - before; n != 0 || err != nil || log.Len() > 0 {
+			t.Errorf("%s: %d updates, %v, log %q, want nothing", what, n, err, log.String())
 		}
 	}
 	down := func(op string) {

@@ -33,7 +33,7 @@ func (s *Store) Open(ctx context.Context, id string) (Opened, error) {
 // Of lists a user's live accounts at a connection, the one linked last first.
 func (s *Store) Of(ctx context.Context, hostUserID, authID string) ([]Account, error) {
 	records, err := all(ctx, s.DB, `host_user_id = $1 AND auth_id = $2
-		AND status IN `+held+` AND status <> 'refused' ORDER BY linked_at DESC, id DESC`, hostUserID, authID)
+		AND `+isLive+` ORDER BY linked_at DESC, id DESC`, hostUserID, authID)
 	accounts := make([]Account, 0, len(records))
 	for _, r := range records {
 		accounts = append(accounts, r.Account)
@@ -138,8 +138,7 @@ func (s *Store) deleted(a Account) record {
 // linkedAnew is errOvertaken when the user has linked the identity of r once more.
 func linkedAnew(ctx context.Context, tx *tx, r record) error {
 	_, err := one(ctx, tx, `host_user_id = $1 AND auth_id = $2 AND subject = $3 AND issuer = $4
-		AND status IN ('linking', 'linked', 'reauth_required') LIMIT 1`,
-		r.HostUserID, r.AuthID, r.Identity.Subject, r.Identity.Issuer)
+		AND `+isLive+" LIMIT 1", r.HostUserID, r.AuthID, r.Identity.Subject, r.Identity.Issuer)
 	switch {
 	case err == nil:
 		return errOvertaken

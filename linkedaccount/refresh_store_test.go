@@ -164,6 +164,7 @@ func TestSaveRefreshedTellsTheHost(t *testing.T) {
 // revoked, before the account is done with.
 func TestSaveRefreshedWhileTakenBack(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
+		s.Schedule = linkedaccount.Schedule{authID: {}}
 		unlink := func(a linkedaccount.Account) {
 			_, _, err := s.Unlink(t.Context(), a.ID)
 			check(t, err)
@@ -227,6 +228,26 @@ func TestSaveRefreshedWhileTakenBack(t *testing.T) {
 				wantStatus(t, s, a.ID, linkedaccount.Unlinked)
 				wantWiped(t, s, a.ID)
 			})
+		}
+	})
+}
+
+// What is taken back is not refreshed any more.
+func TestTakenBackIsNeverDue(t *testing.T) {
+	each(t, func(t *testing.T, s *linkedaccount.Store) {
+		s.Schedule = linkedaccount.Schedule{authID: {}}
+		for name, takeBack := range map[string]func(linkedaccount.Account) error{
+			"unlinked": func(a linkedaccount.Account) error { _, _, err := s.Unlink(t.Context(), a.ID); return err },
+			"refused":  func(a linkedaccount.Account) error { _, err := s.HostRefused(t.Context(), a.ID, a.Version); return err },
+		} {
+			a, _ := link(t, s, grant(name, "1"))
+			if refreshingOf(t, s, a.ID).RefreshAt == 0 {
+				t.Error("never due when linked")
+			}
+			check(t, takeBack(a))
+			if got := refreshingOf(t, s, a.ID).RefreshAt; got != 0 {
+				t.Errorf("%s: due at %d", name, got)
+			}
 		}
 	})
 }

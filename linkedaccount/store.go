@@ -57,6 +57,9 @@ const columns = `id, host_user_id, auth_id, host_id, issuer, subject, name, stat
 // held are the statuses of which a user has one account at most for each identity.
 const held = "('linking', 'linked', 'reauth_required', 'refused')"
 
+// isLive is Account.live in SQL, said so that the index of those that are held serves it.
+const isLive = "status IN " + held + " AND status <> 'refused'"
+
 // tx is a transaction that notes which accounts it writes.
 type tx struct {
 	*sql.Tx
