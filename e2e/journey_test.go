@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -19,6 +20,8 @@ const (
 	notesConnect    = notesCard + ` [data-connect]`
 	notesAccount    = notesCard + ` li .name`
 	notesDisconnect = notesCard + ` [data-disconnect]`
+	notesWhoAmI     = notesCard + ` [data-whoami]`
+	notesAnswer     = notesCard + ` .answer:has(pre)`
 )
 
 // signIn goes from the ticket page to the service's answer, looking at each page on the way.
@@ -139,7 +142,11 @@ func TestJourneyWithTheHostsRelay(t *testing.T) {
 	}
 }
 
-// TestDemo runs `linkgate demo` as a newcomer does and does the journey at the address it prints.
+// aMinuteLater is more than three lives of the demo's access tokens.
+const aMinuteLater = 65 * time.Second
+
+// TestDemo runs `linkgate demo` as a newcomer does and does the journey at the address it prints:
+// connect, ask who one is, ask again when the token has long ended, disconnect.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -165,6 +172,18 @@ func TestDemo(t *testing.T) {
 	do(t, page, chromedp.Navigate(address), chromedp.WaitVisible(chromedp.CSS(notesConnect)))
 	popup := opened(t, page, chromedp.Click(chromedp.CSS(notesConnect)))
 	signIn(t, popup, "allow")
-	do(t, page, chromedp.WaitVisible(chromedp.CSS(notesAccount)),
-		chromedp.Click(chromedp.CSS(notesDisconnect)), chromedp.WaitNotPresent(chromedp.CSS(notesAccount)))
+	whoAmI := func() {
+		t.Helper()
+		do(t, page, chromedp.WaitVisible(chromedp.CSS(notesWhoAmI)), chromedp.Click(chromedp.CSS(notesWhoAmI)),
+			chromedp.WaitVisible(chromedp.CSS(notesAnswer)))
+		if got := ask(t, page, chromedp.Text(chromedp.CSS(notesAnswer))); !strings.Contains(got, "Ada Lovelace") {
+			t.Errorf("asked who one is, the page shows %q", got)
+		}
+	}
+	whoAmI()
+	look(t, page, "host-who-am-i")
+	time.Sleep(aMinuteLater)
+	do(t, page, chromedp.Reload())
+	whoAmI()
+	do(t, page, chromedp.Click(chromedp.CSS(notesDisconnect)), chromedp.WaitNotPresent(chromedp.CSS(notesAccount)))
 }

@@ -75,8 +75,9 @@ func subjectOf(username string) string {
 
 // setup is what a world is made of.
 type setup struct {
-	env   map[string]string
-	users []demo.User // of the host
+	env       map[string]string
+	users     []demo.User   // of the host
+	tokenLife time.Duration // of the service's access tokens; zero: an hour
 }
 
 // option changes a world before it starts.
@@ -84,6 +85,11 @@ type option func(*setup)
 
 func with(name, value string) option {
 	return func(s *setup) { s.env[name] = value }
+}
+
+// tokensLive says how long the service's access tokens live.
+func tokensLive(d time.Duration) option {
+	return func(s *setup) { s.tokenLife = d }
 }
 
 // crowded gives the host n users more: crowdUser(0) and so on.
@@ -104,13 +110,8 @@ func newWorld(t *testing.T, options ...option) *world {
 	publicAddr, operatorAddr := freeAddr(t), freeAddr(t)
 	publicURL := "http://" + publicAddr
 	w := &world{Clients: demo.Clients(publicURL)}
-	w.serveService(t)
-
 	dir := t.TempDir()
 	connections := filepath.Join(dir, "connections.yaml")
-	if err := os.WriteFile(connections, []byte(demo.Connections(w.Issuer, w.Clients)), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	s := setup{
 		env: map[string]string{
 			"ADDR": publicAddr, "OPERATOR_ADDR": operatorAddr, "PUBLIC_URL": publicURL,
@@ -121,6 +122,10 @@ func newWorld(t *testing.T, options ...option) *world {
 	}
 	for _, o := range options {
 		o(&s)
+	}
+	w.serveService(t, s.tokenLife)
+	if err := os.WriteFile(connections, []byte(demo.Connections(w.Issuer, w.Clients)), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	w.Host = demo.NewHost(demo.HostOptions{Users: s.users, LinkgateURL: publicURL})
 	hostURL := serve(t, w.Host)
@@ -135,13 +140,15 @@ func newWorld(t *testing.T, options ...option) *world {
 }
 
 // serveService starts the service at an address that it must know beforehand: its issuer.
-func (w *world) serveService(t *testing.T) {
+func (w *world) serveService(t *testing.T, tokenLife time.Duration) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Issuer = "http://" + listener.Addr().String()
-	w.Service = demo.NewService(demo.ServiceOptions{Issuer: w.Issuer, Clients: w.Clients, Users: serviceUsers})
+	w.Service = demo.NewService(demo.ServiceOptions{
+		Issuer: w.Issuer, Clients: w.Clients, Users: serviceUsers, AccessTokenLifetime: tokenLife,
+	})
 	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: w.Service}}
 	server.Start()
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
