@@ -13,8 +13,8 @@ import (
 const (
 	dialTimeout     = 5 * time.Second
 	tlsTimeout      = 10 * time.Second
-	continueTimeout = time.Second // Expect: 100-continue; then the body goes without being asked for
-	idleTimeout     = 90 * time.Second
+	continueTimeout = time.Second     // Expect: 100-continue; then the body goes without being asked for
+	idleTimeout     = 4 * time.Second // shorter than most app servers', so that we seldom meet a dead connection
 	idleMost        = 256
 	headerMost      = 1 << 20 // bytes of an answer's headers
 	bufferSize      = 32 << 10
