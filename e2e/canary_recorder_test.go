@@ -97,7 +97,7 @@ func (c *canary) belonging(path string, body []byte) (own []string) {
 			URL string `json:"authorization_url"`
 		} `json:"data"`
 	}
-	if json.Unmarshal(body, &e) == nil && strings.HasPrefix(path, "/auth/") {
+	if json.Unmarshal(body, &e) == nil && (strings.HasPrefix(path, "/auth/") || strings.HasPrefix(path, "/call/")) {
 		path = strings.TrimPrefix(e.Data.URL, c.Linkgate.env["PUBLIC_URL"])
 	}
 	rest, ok := strings.CutPrefix(path, "/connect/")

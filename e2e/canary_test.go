@@ -165,7 +165,7 @@ func (c *canary) verdict(kinds ...kind) {
 	}
 }
 
-// TestCanary is the embedded stores, then real ones, then those with the host's relay.
+// TestCanary is the embedded stores, then real ones, calls, and then those with the host's relay.
 func TestCanary(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) {
 		t.Parallel()
@@ -183,6 +183,13 @@ func TestCanary(t *testing.T) {
 		c.faults()
 		c.outages()
 		c.verdict(inLog, inPage, inEnvelope, inSQL, inRedis, inCommands, inOperator)
+	})
+	t.Run("calls", func(t *testing.T) {
+		t.Parallel()
+		c := newCanary(t)
+		c.start(c.realRedis(), with("LOG_FORMAT", "json"), with("HOST_SHARE_TOKENS", "true"), tokensLive(shortLife))
+		c.calls()
+		c.verdict(inLog, inEnvelope, inSQL, inRedis, inCommands, inFile, inOperator)
 	})
 	t.Run("finish", func(t *testing.T) {
 		t.Parallel()

@@ -27,6 +27,7 @@ const (
 	refreshRounds  = 50
 	pastTheLease   = 25 * time.Second // a lease lasts 20 s without renewal
 	callerPatience = 90 * time.Second
+	refreshLease   = "linkgate:refresh:" // begins the key of an account's lease
 )
 
 // replicas are several Linkgates on one Redis and one Postgres.
@@ -254,7 +255,7 @@ func TestStoppedWithTheLease(t *testing.T) {
 // sawLease watches for a moment whether anybody takes the lease.
 func (r *replicas) sawLease(t *testing.T) bool {
 	for range 500 {
-		if r.tokens.Redis.Exists(t.Context(), "linkgate:refresh:"+r.account).Val() > 0 {
+		if r.tokens.Redis.Exists(t.Context(), refreshLease+r.account).Val() > 0 {
 			return true
 		}
 		time.Sleep(time.Millisecond)
@@ -280,7 +281,7 @@ func (r *replicas) standStill(t *testing.T, holder *process, callers *sync.WaitG
 		case <-time.After(500 * time.Millisecond):
 		}
 	}
-	if n := r.tokens.Redis.Exists(t.Context(), "linkgate:refresh:"+r.account).Val(); n > 0 {
+	if n := r.tokens.Redis.Exists(t.Context(), refreshLease+r.account).Val(); n > 0 {
 		t.Log("another replica has the lease now")
 	}
 	holder.signal(syscall.SIGCONT)

@@ -112,6 +112,10 @@ func newWorld(t *testing.T, options ...option) *world {
 	w := &world{Clients: demo.Clients(publicURL)}
 	dir := t.TempDir()
 	connections := filepath.Join(dir, "connections.yaml")
+	service := w.listen(t)
+	if err := os.WriteFile(connections, []byte(demo.Connections(w.Issuer, w.Clients)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s := setup{
 		env: map[string]string{
 			"ADDR": publicAddr, "OPERATOR_ADDR": operatorAddr, "PUBLIC_URL": publicURL,
@@ -123,10 +127,7 @@ func newWorld(t *testing.T, options ...option) *world {
 	for _, o := range options {
 		o(&s)
 	}
-	w.serveService(t, s.tokenLife)
-	if err := os.WriteFile(connections, []byte(demo.Connections(w.Issuer, w.Clients)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	w.serveService(t, service, s.tokenLife)
 	w.Host = demo.NewHost(demo.HostOptions{Users: s.users, LinkgateURL: publicURL})
 	hostURL := serve(t, w.Host)
 	maps.Copy(s.env, map[string]string{
@@ -139,13 +140,17 @@ func newWorld(t *testing.T, options ...option) *world {
 	return w
 }
 
-// serveService starts the service at an address that it must know beforehand: its issuer.
-func (w *world) serveService(t *testing.T, tokenLife time.Duration) {
+// listen finds the service its address, which it must know beforehand: its issuer.
+func (w *world) listen(t *testing.T) net.Listener {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Issuer = "http://" + listener.Addr().String()
+	return listener
+}
+
+func (w *world) serveService(t *testing.T, listener net.Listener, tokenLife time.Duration) {
 	w.Service = demo.NewService(demo.ServiceOptions{
 		Issuer: w.Issuer, Clients: w.Clients, Users: serviceUsers, AccessTokenLifetime: tokenLife,
 	})
