@@ -23,6 +23,11 @@ test: ## run all tests, with a real Redis, Postgres and browser (installs them o
 	@scripts/install-servers
 	@scripts/with-servers scripts/test $(TESTFLAGS) $(PACKAGES)
 
+.PHONY: soak
+soak: ## repeat what has to do with time: kill -9, stopped replicas, an hour of storm; takes half an hour
+	@scripts/with-servers go test -race -count=5 -timeout 90m \
+		-run 'TestKillAtEveryStep|TestOneRefreshForAll|TestStoppedW|TestStorm' ./e2e ./linkedaccount
+
 .PHONY: lint
 lint: ## check formatting, vet, golangci-lint and go.mod
 	@scripts/lint
