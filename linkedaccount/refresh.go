@@ -231,14 +231,13 @@ func (t *Tokens) save(ctx context.Context, o Opened, refreshed provider.Refreshe
 		}
 		return err
 	})
-	if !errors.Is(err, errOvertaken) {
+	if errors.Is(err, errOvertaken) { // linked again meanwhile, or saved by a try whose answer was lost
+		saved, err = t.Store.Open(ctx, o.ID)
+	} else {
 		t.metrics.count(o.AuthID, err)
-		return saved, err
 	}
-	// Linked again meanwhile, or saved by a try whose answer was lost.
-	saved, err = t.Store.Open(ctx, o.ID)
 	if err == nil && !saved.usable() {
-		err = unusable(saved.Account)
+		err = unusable(saved.Account) // taken back meanwhile
 	}
 	return saved, err
 }

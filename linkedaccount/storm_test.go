@@ -20,7 +20,7 @@ const (
 	stormAccounts = 1000
 	stormLength   = time.Hour
 	stormStep     = time.Minute
-	stormCallers  = 40 // in each step, beside the background worker
+	stormCallers  = 16 // in each step, beside the background worker
 	stormVictims  = 10 // whose grants end after it
 )
 
@@ -134,7 +134,7 @@ func (s *storm) minute(t *testing.T) {
 	}
 	slots := newSlots()
 	calling.Go(func() {
-		for range 6 {
+		for range 2 {
 			s.tokens.refreshAhead(t.Context(), slots)
 			_ = s.tokens.Wait(t.Context())
 		}

@@ -151,7 +151,7 @@ const unblamed = time.Minute
 func (t *Tokens) Rejected(ctx context.Context, o Opened) (Opened, error) {
 	e, err := t.entry(ctx, o.ID)
 	if err != nil {
-		return o, nil //nolint:nilerror // the 401 is answer enough
+		return o, nil //nolint:nilerr // the service's 401 is answer enough
 	}
 	if !e.usable() {
 		return Opened{Account: e.Account}, unusable(e.Account)
@@ -161,14 +161,14 @@ func (t *Tokens) Rejected(ctx context.Context, o Opened) (Opened, error) {
 	}
 	now := t.Now()
 	if t.isYoung(o.Credential, now) || t.rests.of(o.ID, now) != nil {
-		return o, nil
+		return o, nil //nolint:nilerr // as above
 	}
 	replacement, err := t.renew(ctx, o.ID, o.TokenVersion, byRejection, patience)
 	switch {
 	case errors.Is(err, ErrReauthRequired), errors.Is(err, ErrNotFound):
 		return Opened{Account: e.Account}, err
 	case err != nil:
-		return o, nil
+		return o, nil //nolint:nilerr // as above
 	}
 	return replacement, nil
 }
