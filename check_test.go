@@ -25,6 +25,7 @@ func TestCheckEverythingAnswers(t *testing.T) {
 	}
 	configure(t, map[string]string{
 		"REDIS_URL": testservers.Redis(t), "DATABASE_URL": testservers.Postgres(t), "ENCRYPTION_KEYSET": keyset.Reveal(),
+		"APP_URL": serve(t, http.NotFound), "APP_SECRET": appSecret,
 	})
 	r, code, printed := checkJSON(t)
 	if code != exitFine {
@@ -37,7 +38,7 @@ func TestCheckEverythingAnswers(t *testing.T) {
 	}
 	want := []string{
 		"host: answers and accepts HOST_API_KEY", "issuer: answers and describes itself", "service: answers",
-		"Redis: answers", "Postgres: answers",
+		"app: answers", "Redis: answers", "Postgres: answers",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -69,6 +70,7 @@ func TestCheckSomethingDoesNotAnswer(t *testing.T) {
 		{"issuer is another", "ISSUER", newIssuer(t, "/other"), "issuer", "could not be verified", "letter for letter"},
 		{"service down", "SERVICE", "http://" + closed, "service", "refused", "addresses"},
 		{"service without a certificate", "SERVICE", untrusted(t), "service", "certificate is not trusted", "addresses"},
+		{"app down", "APP_URL", "http://" + closed, "app", "refused", "APP_URL"},
 		{"Redis down", "REDIS_URL", "redis://:hunter2@" + closed, "Redis", "refused", "REDIS_URL"},
 		{"Postgres down", "DATABASE_URL", "postgres://u:hunter2@" + closed + "/d", "Postgres", "refused", "DATABASE_URL"},
 		{"data dir below a file", "DATA_DIR", file + "/data", "DATA_DIR", "can't be written", "permission"},
@@ -76,7 +78,7 @@ func TestCheckSomethingDoesNotAnswer(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			env := map[string]string{tt.variable: tt.value}
+			env := map[string]string{tt.variable: tt.value, "APP_SECRET": appSecret}
 			if tt.variable == "DATABASE_URL" {
 				env["ENCRYPTION_KEYSET"] = keyset.Reveal()
 			}

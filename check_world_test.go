@@ -16,6 +16,9 @@ import (
 
 const hostKey = "the-host-api-key"
 
+// appSecret is 32 bytes in base64.
+const appSecret = "whsec_b3VyLW93bi1zZWNyZXQtZm9yLXRoZS1hcHAtMTIzNDU="
+
 // newHost answers as the host of contracts/blink.md does about a user it does not know.
 func newHost(t *testing.T) string {
 	return serve(t, func(w http.ResponseWriter, r *http.Request) {

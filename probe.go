@@ -85,6 +85,9 @@ func probes(c config.Config) []probe {
 			all = append(all, p)
 		}
 	}
+	if c.AppURL != "" {
+		all = append(all, appProbe(c.AppURL))
+	}
 	if !c.RedisURL.IsZero() {
 		all = append(all, redisProbe(c.RedisURL))
 	}
@@ -133,6 +136,21 @@ func issuerProbe(conn provider.Connection, allowPrivate bool) probe {
 		default:
 			return "", unanswered(err, reachRemedy(allowPrivate))
 		}
+	}}
+}
+
+// appProbe opens a connection to the owner's app, whose address may be private. It sends no request:
+// what the app would make of one is not known.
+func appProbe(appURL string) probe {
+	u, err := url.Parse(appURL)
+	if err != nil {
+		u = &url.URL{}
+	}
+	return probe{name: "app " + u.Host, ask: func(ctx context.Context) (string, error) {
+		if err := dial(ctx, u, true); err != nil {
+			return "", unanswered(errors.New(whyUnreachable(err)), "Start your app, or check APP_URL.")
+		}
+		return "answers", nil
 	}}
 }
 
