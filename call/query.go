@@ -1,7 +1,6 @@
 package call
 
 import (
-	"net/url"
 	"strings"
 
 	"linkgate/provider"
@@ -44,7 +43,7 @@ func isDroppedParameter(parameter, ours string) bool {
 		"x_http_method_override", "x_http_method", "x_method_override":
 		return true
 	}
-	return ours != "" && name == parameterName(url.QueryEscape(ours))
+	return name == parameterName(ours)
 }
 
 // parameterName makes one of all names that some service takes for the same: PHP drops blanks
