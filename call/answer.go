@@ -14,7 +14,7 @@ type answer struct {
 	http.ResponseWriter
 	client   *http.ResponseController // of the client's connection
 	clean    func(http.Header)        // sees to the headers of interim answers
-	begun    bool                     // nothing else can be answered any more
+	hijacked bool                     // nothing else can be answered any more
 	deadline deadline
 }
 
@@ -26,8 +26,6 @@ func (a *answer) WriteHeader(status int) {
 		a.ResponseWriter.WriteHeader(status)
 		return
 	}
-	a.begun = true
-	a.deadline.arm(time.Now())
 	a.ResponseWriter.WriteHeader(status)
 }
 
@@ -46,7 +44,7 @@ func (a *answer) FlushError() error {
 // Hijack implements http.Hijacker. The server lifts its deadlines by itself then.
 func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffered, err := a.client.Hijack()
-	a.begun = a.begun || err == nil
+	a.hijacked = err == nil
 	return conn, buffered, err
 }
 

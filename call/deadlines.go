@@ -8,8 +8,7 @@ import (
 const (
 	// A client that is waited for and sends nothing for stallTimeout, or takes nothing, is given up.
 	stallTimeout = 30 * time.Second
-	rearms       = 6               // times that a deadline is set anew within stallTimeout, at the most
-	lingerTime   = 5 * time.Second // for a client to stop sending what nobody wants any more
+	rearms       = 6 // deadlines are set anew at most so many times within that
 )
 
 // deadline holds a client to its progress, in one direction, in place of its server's time limit

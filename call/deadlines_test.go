@@ -5,8 +5,11 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"linkgate/provider"
@@ -63,6 +66,19 @@ func TestLongCalls(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an answer in large pieces", func(t *testing.T) {
+		t.Parallel()
+		piece := make([]byte, 100_000)
+		w := hasty(t, func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Content-Length", strconv.Itoa(2*len(piece)))
+			for range 2 {
+				time.Sleep(600 * time.Millisecond)
+				rw.Write(piece)
+			}
+		}, nil)
+		w.connection().stall = 400 * time.Millisecond
+		w.want(http.StatusOK, nil, "GET", "/", "")
+	})
 	t.Run("a late failure", func(t *testing.T) {
 		t.Parallel()
 		w := hasty(t, hang, func(o *Options, _ *provider.Connection) { o.HeaderTimeout = 400 * time.Millisecond })
@@ -125,7 +141,7 @@ func TestServiceStalls(t *testing.T) {
 	conn, answers := w.dial()
 	go func() {
 		io.WriteString(conn, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000000\r\n\r\n")
-		io.CopyN(conn, zeros{}, 100_000_000)
+		io.CopyN(conn, endless{}, 100_000_000)
 	}()
 	if err := w.err(); !errors.Is(err, ErrTimeout) {
 		t.Errorf("got %v, want ErrTimeout", err)
@@ -135,21 +151,45 @@ func TestServiceStalls(t *testing.T) {
 	}
 }
 
+// slowBody comes in pieces, each after a pause.
+type slowBody struct {
+	pause  time.Duration
+	pieces int
+}
+
+func (b *slowBody) Read(p []byte) (int, error) {
+	if b.pieces == 0 {
+		return 0, io.EOF
+	}
+	time.Sleep(b.pause)
+	b.pieces--
+	return copy(p, "piece"), nil
+}
+
 // TestSlowClientIsNoOutage: the service's time does not run while the client is waited for.
 func TestSlowClientIsNoOutage(t *testing.T) {
-	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) { io.Copy(rw, r.Body) }, func(o *Options, _ *provider.Connection) {
-		o.HeaderTimeout = 100 * time.Millisecond
-	}).start()
-	body, sending := io.Pipe()
-	go func() {
-		defer sending.Close()
-		for range 3 {
-			io.WriteString(sending, "piece")
-			time.Sleep(300 * time.Millisecond)
-		}
-	}()
-	res, text := w.ask("POST", "/", body)
-	if err := w.err(); err != nil || res.StatusCode != http.StatusOK || text != "piecepiecepiece" {
-		t.Errorf("got %d, %q and %v", res.StatusCode, text, err)
+	for name, test := range map[string]struct {
+		pause, answer time.Duration // before each piece of the body, and after it
+		want          error
+	}{
+		"slower than a service may be": {DefaultHeaderTimeout * 2, 0, nil},
+		"and then the service":         {DefaultHeaderTimeout / 3, DefaultHeaderTimeout - 1, nil},
+		"and then no service":          {DefaultHeaderTimeout / 3, DefaultHeaderTimeout + 1, ErrTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newBubble(t, func(rw http.ResponseWriter, r *http.Request) {
+					body, _ := io.ReadAll(r.Body)
+					time.Sleep(test.answer)
+					rw.Write(body)
+				}, nil)
+				r := httptest.NewRequestWithContext(t.Context(), "POST", "/", &slowBody{test.pause, 2})
+				rec := httptest.NewRecorder()
+				err := w.proxy.Serve(rec, r, Target{HostUserID: theUser, AuthID: theAuthID, Path: "/"})
+				if !errors.Is(err, test.want) || err == nil && rec.Body.String() != "piecepiece" {
+					t.Errorf("got %v and %q, want %v", err, rec.Body, test.want)
+				}
+			})
+		})
 	}
 }

@@ -140,11 +140,10 @@ func (e *exchange) modify(res *http.Response) error {
 	return nil
 }
 
-// answerEarly lets the answer go out before the whole body has come in. The server is then neither
-// to read the rest away before, nor to take it for another request after.
+// answerEarly lets the answer go out before the whole body has come in. With this header the server
+// neither reads the rest away before, nor takes it for another request after.
 func (e *exchange) answerEarly() {
 	if e.upload != nil && !e.upload.whole() {
-		_ = e.answer.client.EnableFullDuplex() // those that have no such thing always are
 		e.answer.Header().Set("Connection", "close")
 	}
 }
@@ -166,7 +165,7 @@ func (e *exchange) clean(h http.Header) {
 // fail notes that there is no answer, or breaks one off. Why, RoundTrip has noted; the rest are
 // switches of protocols gone wrong.
 func (e *exchange) fail(http.ResponseWriter, *http.Request, error) {
-	if e.answer.begun {
+	if e.answer.hijacked {
 		panic(http.ErrAbortHandler)
 	}
 	maps.Copy(e.answer.Header(), e.own)

@@ -98,7 +98,7 @@ func (e *exchange) timeLeft(ctx context.Context, now time.Time) time.Duration {
 // repeat sends the request again.
 func (e *exchange) repeat(out *http.Request, r *remedy) (*http.Response, error) {
 	if err := sleep(out.Context(), r.wait); err != nil {
-		return nil, err
+		return nil, e.failure(out.Context(), err)
 	}
 	e.account = r.account
 	req := out.Clone(out.Context())
@@ -124,7 +124,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("waiting as long as the service says: %w", ctx.Err())
+		return ctx.Err()
 	}
 }
 

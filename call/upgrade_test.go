@@ -1,10 +1,12 @@
 package call
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -127,6 +129,31 @@ func TestOtherUpgrades(t *testing.T) {
 		w := newWorld(t, status(http.StatusForbidden), nil).start()
 		w.want(http.StatusForbidden, nil, "GET", "/", "", "Connection", "Upgrade", "Upgrade", "websocket")
 	})
+}
+
+// goneWriter belongs to a client that leaves when protocols are switched.
+type goneWriter struct{ http.ResponseWriter }
+
+func (goneWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, other := net.Pipe()
+	conn.Close()
+	other.Close()
+	return conn, bufio.NewReadWriter(bufio.NewReader(conn), bufio.NewWriter(conn)), nil
+}
+
+// TestClientGoneAtUpgrade: once the connection is taken over, no error can be answered.
+func TestClientGoneAtUpgrade(t *testing.T) {
+	w := newWorld(t, raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"), nil)
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+	r.Header.Set("Connection", "Upgrade")
+	r.Header.Set("Upgrade", "websocket")
+	defer func() {
+		if got := recover(); got != http.ErrAbortHandler { //nolint:errorlint // net/http compares it like this
+			t.Errorf("got %v, want a panic with http.ErrAbortHandler", got)
+		}
+	}()
+	err := w.proxy.Serve(goneWriter{httptest.NewRecorder()}, r, Target{HostUserID: theUser, AuthID: theAuthID, Path: "/"})
+	t.Errorf("got %v", err)
 }
 
 // trusting has a world trust a server's certificate, besides what more says.

@@ -152,6 +152,6 @@ func (u *upload) end() {
 	}
 	defer u.reading.Unlock()
 	if u.err == nil {
-		_ = u.client.SetReadDeadline(time.Now().Add(lingerTime))
+		_ = u.client.SetReadDeadline(time.Now().Add(u.deadline.stall / rearms))
 	}
 }
