@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -151,6 +153,17 @@ func TestAppsThatFail(t *testing.T) {
 				t.Errorf("got %v, want %v and no word of the app's", err, tc.want)
 			}
 		})
+	}
+}
+
+func TestWhyThereIsNoConnection(t *testing.T) {
+	r := httptest.NewRequest("GET", "/", nil)
+	for _, cause := range []error{syscall.ECONNREFUSED, os.ErrDeadlineExceeded} {
+		p := &passage{sent: true}
+		p.fail(nil, r, &net.OpError{Op: "dial", Net: "tcp", Err: cause})
+		if !errors.Is(p.err, ErrUnavailable) || !errors.Is(p.err, cause) {
+			t.Errorf("got %v, want ErrUnavailable: the app has not begun to do anything; and %v", p.err, cause)
+		}
 	}
 }
 

@@ -42,7 +42,7 @@ func TestTrailersOfRequests(t *testing.T) {
 func TestStalledClientsAreGivenUp(t *testing.T) {
 	t.Run("sending", func(t *testing.T) {
 		w := newWorld(t, "", nil)
-		w.proxy.stall = 50 * time.Millisecond
+		w.proxy.stall = time.Second // in which the answer must be written, too
 		if response, _ := w.raw("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\nConnection: close\r\n\r\nx"); response.StatusCode != 599 {
 			t.Errorf("got %d", response.StatusCode)
 		}

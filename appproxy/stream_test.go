@@ -21,8 +21,17 @@ import (
 
 // TestAnswersStream: the first part is read before the app has written the second.
 func TestAnswersStream(t *testing.T) {
+	for _, length := range []string{"", "13"} {
+		t.Run("length "+length, func(t *testing.T) { testAnswerStreams(t, length) })
+	}
+}
+
+func testAnswerStreams(t *testing.T, length string) {
 	second := make(chan struct{})
 	w := newWorld(t, "", func(rw http.ResponseWriter, _ *http.Request) {
+		if length != "" {
+			rw.Header().Set("Content-Length", length)
+		}
 		io.WriteString(rw, "first\n")
 		http.NewResponseController(rw).Flush()
 		<-second

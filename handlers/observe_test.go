@@ -177,6 +177,8 @@ func TestUnmatched(t *testing.T) {
 		{"PATCH", "/cards/7/click", true, 404, false, ""},
 		{"GET", "/auth", false, 404, true, ""},
 		{"GET", "/auth/gh", false, 405, false, "POST"},
+		{"GET", "/call/gh", false, 404, false, ""},
+		{"GET", "/call", false, 404, true, ""},
 		{"GET", "/auth/gh/x/y", false, 404, false, ""},
 		{"POST", "/linked-accounts/1", false, 405, false, "DELETE"},
 		{"DELETE", "/connect/" + aTicket, true, 405, true, "GET, POST"},

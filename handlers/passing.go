@@ -13,9 +13,10 @@ import (
 // Unwrap.
 type passing struct{ *echo.Response }
 
-// WriteHeader lets interim answers (RFC 9110 §15.2) through, which echo takes for the answer.
+// WriteHeader lets interim answers (RFC 9110 §15.2) through, which echo takes for the answer. After a
+// switch of protocols there is none: Hijack sees to that.
 func (p passing) WriteHeader(status int) {
-	if status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols {
+	if status >= 100 && status <= 199 {
 		p.Writer.WriteHeader(status)
 		return
 	}
