@@ -105,6 +105,7 @@ func TestMethodsAndTargets(t *testing.T) {
 		"GET /pub/x?a#b":                       "",
 		"GET /pub/x?a=1&_method=DELETE&b=%20":  "GET /base/pub/x?a=1&b=%20",
 		"GET /pub/x?_%6dethod=DELETE":          "GET /base/pub/x",
+		"GET /pub/x?b=2;c&a=%zz":               "GET /base/pub/x?b=2;c&a=%zz",
 		"POST /pub/x":                          "",
 		"get /pub/x":                           "",
 		"OPTIONS *":                            "",

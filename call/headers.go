@@ -106,3 +106,15 @@ func dashed(r rune) rune {
 	}
 	return '-'
 }
+
+// keepPrivate keeps one user's answer from another. A cache between us and the user does not see that
+// the request was authorised by a credential, which would have told it so (RFC 9111 §3.5).
+func keepPrivate(h http.Header) {
+	said := strings.ToLower(strings.Join(h["Cache-Control"], ","))
+	for _, directive := range []string{"private", "no-store", "public", "must-revalidate", "s-maxage"} {
+		if strings.Contains(said, directive) {
+			return
+		}
+	}
+	h.Add("Cache-Control", "private")
+}

@@ -68,6 +68,28 @@ func TestStripAnswer(t *testing.T) {
 	}
 }
 
+// TestKeepPrivate: only what says so may be kept for others.
+func TestKeepPrivate(t *testing.T) {
+	for _, test := range []struct{ said, want []string }{
+		{nil, []string{"private"}},
+		{[]string{"max-age=60"}, []string{"max-age=60", "private"}},
+		{[]string{"no-cache"}, []string{"no-cache", "private"}},
+		{[]string{"max-age=60", "No-Store"}, []string{"max-age=60", "No-Store"}},
+		{[]string{"private, max-age=60"}, []string{"private, max-age=60"}},
+		{[]string{"public, max-age=60"}, []string{"public, max-age=60"}},
+		{[]string{"s-maxage=60"}, []string{"s-maxage=60"}},
+	} {
+		h := http.Header{}
+		if test.said != nil {
+			h["Cache-Control"] = test.said
+		}
+		keepPrivate(h)
+		if diff := cmp.Diff(test.want, h["Cache-Control"]); diff != "" {
+			t.Errorf("%q: -want +got:\n%s", test.said, diff)
+		}
+	}
+}
+
 // TestStripAnswerSniffing: there is one good value, and it is set over any other.
 func TestStripAnswerSniffing(t *testing.T) {
 	h := http.Header{"X-Content-Type-Options": {"sniff", "nosniff"}, "Location": {"/x"}}
