@@ -32,5 +32,12 @@ func (a *answer) Write(p []byte) (int, error) {
 	return a.ResponseWriter.Write(p)
 }
 
+// FlushError is what http.ResponseController flushes with: a header too, before there is anything to
+// write.
+func (a *answer) FlushError() error {
+	a.client.writing()
+	return a.client.Flush()
+}
+
 // Unwrap lets http.ResponseController reach what is not here.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

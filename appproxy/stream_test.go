@@ -163,27 +163,6 @@ func TestAnswerBeforeTheBodyEnds(t *testing.T) {
 	}
 }
 
-// TestServerTimeoutsDoNotHideErrors: the answer that says so is written after them.
-func TestServerTimeoutsDoNotHideErrors(t *testing.T) {
-	const timeout = 40 * time.Millisecond
-	w := newWorld(t, "", func(http.ResponseWriter, *http.Request) {
-		time.Sleep(2 * timeout)
-		panic(http.ErrAbortHandler)
-	})
-	slow := httptest.NewUnstartedServer(w.front.Config.Handler)
-	slow.Config.WriteTimeout = timeout
-	slow.Start()
-	defer slow.Close()
-	response, err := http.Get(slow.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	if response.StatusCode != 599 {
-		t.Errorf("got %d", response.StatusCode)
-	}
-}
-
 func TestNoTypeIsGuessed(t *testing.T) {
 	w := newWorld(t, "", func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header()["Content-Type"] = nil
@@ -191,45 +170,6 @@ func TestNoTypeIsGuessed(t *testing.T) {
 	})
 	if response, _ := w.get("/"); len(response.Header["Content-Type"]) > 0 {
 		t.Errorf("got %v, which the app has not said", response.Header["Content-Type"])
-	}
-}
-
-// TestServerTimeoutsDoNotCutStreams: both ways go on for longer than the server gives a request.
-func TestServerTimeoutsDoNotCutStreams(t *testing.T) {
-	const timeout, parts = 40 * time.Millisecond, 6
-	w := newWorld(t, "", func(rw http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Errorf("reading the body: %v", err)
-		}
-		for range parts {
-			time.Sleep(timeout / 2)
-			io.WriteString(rw, "y")
-			http.NewResponseController(rw).Flush()
-		}
-		rw.Write(body)
-	})
-	slow := httptest.NewUnstartedServer(w.front.Config.Handler)
-	slow.Config.ReadHeaderTimeout = 10 * time.Second
-	slow.Config.ReadTimeout, slow.Config.WriteTimeout = timeout, timeout
-	slow.Start()
-	defer slow.Close()
-	body, sending := io.Pipe()
-	go func() {
-		defer sending.Close()
-		for range parts {
-			time.Sleep(timeout / 2)
-			io.WriteString(sending, "x")
-		}
-	}()
-	response, err := http.Post(slow.URL, "text/plain", body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	got, err := io.ReadAll(response.Body)
-	if want := strings.Repeat("y", parts) + strings.Repeat("x", parts); string(got) != want || err != nil {
-		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
 }
 
