@@ -14,10 +14,25 @@ import (
 func stripRequest(h http.Header, c provider.Connection) {
 	ours := strings.ToLower(c.Credential.Header)
 	for name := range h {
+		if isHarmless(name) && ours == "" {
+			continue
+		}
 		if n := strings.ToLower(name); n == ours || !isPlainName(n) || isDroppedFromRequest(n) {
 			delete(h, name)
 		}
 	}
+}
+
+// isHarmless knows names that almost every request or answer has and that are never dropped, spelt as
+// net/http does. It spares them the closer look, which no other name may be spared.
+func isHarmless(name string) bool {
+	switch name {
+	case "Accept", "Accept-Encoding", "Accept-Language", "Accept-Ranges", "Age", "Cache-Control", "Content-Encoding",
+		"Content-Language", "Content-Length", "Content-Type", "Date", "Etag", "Expires", "If-Match", "If-Modified-Since",
+		"If-None-Match", "Last-Modified", "Pragma", "Range", "Server", "User-Agent", "Vary", "X-Request-Id":
+		return true
+	}
+	return false
 }
 
 // isPlainName tells a name that no service takes for another: CGI and its heirs hold X_Real_IP and
@@ -63,7 +78,7 @@ func stripAnswer(h http.Header, credential provider.Credential) {
 	token := credential.AccessToken.Reveal()
 	for name, values := range h {
 		repeated := slices.ContainsFunc(values, func(value string) bool { return repeats(value, token) })
-		if repeated || isDroppedFromAnswer(strings.ToLower(name)) {
+		if repeated || !isHarmless(name) && isDroppedFromAnswer(strings.ToLower(name)) {
 			delete(h, name)
 		}
 	}
@@ -93,6 +108,9 @@ func repeats(value, token string) bool {
 	for range maxDecodings {
 		if strings.Contains(value, token) {
 			return true
+		}
+		if !strings.Contains(value, "%") {
+			return false
 		}
 		value = unescape(value)
 	}

@@ -66,7 +66,10 @@ func pathBelow(u *url.URL) (string, error) {
 // chosenAccount is the account that a request names, in its query or in a header, or in both if they
 // agree; empty when in neither.
 func chosenAccount(r *http.Request) (string, error) {
-	inQuery := r.URL.Query()[accountParameter] // what else is in the query is the service's to read
+	var inQuery []string
+	if strings.Contains(r.URL.RawQuery, "%") || strings.Contains(r.URL.RawQuery, accountParameter) {
+		inQuery = r.URL.Query()[accountParameter] // what else is in the query is the service's to read
+	}
 	inHeader := r.Header[accountHeader]
 	if len(inQuery) > 1 || len(inHeader) > 1 {
 		return "", errAccount

@@ -15,10 +15,11 @@ const (
 	cacheMost = 10_000 // accounts, and users at a connection
 )
 
-// cache holds opened credentials for seconds, so that a call costs neither SQL nor Redis.
+// cache holds opened credentials for seconds, so that a call costs neither SQL nor Redis: by account,
+// and by who has them, so that a call costs one look.
 type cache struct {
 	accounts *otter.Cache[string, *entry]
-	choices  *otter.Cache[holder, []choice]
+	holders  *otter.Cache[holder, []*entry]
 }
 
 // entry is an opened account, with what is worked out once.
@@ -31,16 +32,13 @@ type entry struct {
 // holder is a user at a connection.
 type holder struct{ hostUserID, authID string }
 
-// choice is what tells an account from the others of its holder.
-type choice struct{ id, hostID string }
-
 func newCache() *cache {
 	return &cache{
 		accounts: otter.Must(&otter.Options[string, *entry]{
 			MaximumSize: cacheMost, ExpiryCalculator: otter.ExpiryWriting[string, *entry](cacheTime),
 		}),
-		choices: otter.Must(&otter.Options[holder, []choice]{
-			MaximumSize: cacheMost, ExpiryCalculator: otter.ExpiryWriting[holder, []choice](cacheTime),
+		holders: otter.Must(&otter.Options[holder, []*entry]{
+			MaximumSize: cacheMost, ExpiryCalculator: otter.ExpiryWriting[holder, []*entry](cacheTime),
 		}),
 	}
 }
@@ -48,12 +46,12 @@ func newCache() *cache {
 // drop forgets an account. What is being read at this moment is not kept either.
 func (c *cache) drop(ch change) {
 	c.accounts.Invalidate(ch.ID)
-	c.choices.Invalidate(holder{ch.HostUserID, ch.AuthID})
+	c.holders.Invalidate(holder{ch.HostUserID, ch.AuthID})
 }
 
 func (c *cache) dropAll() {
 	c.accounts.InvalidateAll()
-	c.choices.InvalidateAll()
+	c.holders.InvalidateAll()
 }
 
 // entry is the account from the cache or the store. Callers that come at once share one reading,
@@ -70,8 +68,10 @@ func (t *Tokens) load(ctx context.Context, id string) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &entry{Opened: o, spentAt: t.spentAt(o)}, nil
+	return t.newEntry(o), nil
 }
+
+func (t *Tokens) newEntry(o Opened) *entry { return &entry{Opened: o, spentAt: t.spentAt(o)} }
 
 // spentAt is from when on a credential is to be replaced.
 func (t *Tokens) spentAt(o Opened) time.Time {
@@ -82,34 +82,35 @@ func (t *Tokens) spentAt(o Opened) time.Time {
 }
 
 // choose finds which account of a user at a connection is meant. That there is none is not cached.
-func (t *Tokens) choose(ctx context.Context, hostUserID, authID, chosen string) (id string, err error) {
+func (t *Tokens) choose(ctx context.Context, hostUserID, authID, chosen string) (*entry, error) {
 	key := holder{hostUserID, authID}
-	choices, ok := t.cache.choices.GetIfPresent(key)
+	entries, ok := t.cache.holders.GetIfPresent(key)
 	if !ok {
-		choices, err = t.cache.choices.Get(context.WithoutCancel(ctx), key, otter.LoaderFunc[holder, []choice](t.loadChoices))
+		var err error
+		entries, err = t.cache.holders.Get(context.WithoutCancel(ctx), key, otter.LoaderFunc[holder, []*entry](t.loadHolder))
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 	}
-	for _, c := range choices {
-		if chosen == "" || chosen == c.id || chosen == c.hostID {
-			return c.id, nil
+	for _, e := range entries {
+		if chosen == "" || chosen == e.ID || chosen == e.HostID {
+			return e, nil
 		}
 	}
-	return "", ErrNotFound
+	return nil, ErrNotFound
 }
 
-func (t *Tokens) loadChoices(ctx context.Context, h holder) ([]choice, error) {
-	accounts, err := t.Store.Of(ctx, h.hostUserID, h.authID)
+func (t *Tokens) loadHolder(ctx context.Context, h holder) ([]*entry, error) {
+	opened, err := t.Store.openAll(ctx, h.hostUserID, h.authID)
 	if err != nil {
 		return nil, err
 	}
-	if len(accounts) == 0 {
+	if len(opened) == 0 {
 		return nil, ErrNotFound
 	}
-	choices := make([]choice, len(accounts))
-	for i, a := range accounts {
-		choices[i] = choice{a.ID, a.HostID}
+	entries := make([]*entry, len(opened))
+	for i, o := range opened {
+		entries[i] = t.newEntry(o)
 	}
-	return choices, nil
+	return entries, nil
 }

@@ -32,13 +32,34 @@ func (s *Store) Open(ctx context.Context, id string) (Opened, error) {
 
 // Of lists a user's live accounts at a connection, the one linked last first.
 func (s *Store) Of(ctx context.Context, hostUserID, authID string) ([]Account, error) {
-	records, err := all(ctx, s.DB, `host_user_id = $1 AND auth_id = $2
-		AND `+isLive+` ORDER BY linked_at DESC, id DESC`, hostUserID, authID)
+	records, err := s.of(ctx, hostUserID, authID)
 	accounts := make([]Account, 0, len(records))
 	for _, r := range records {
 		accounts = append(accounts, r.Account)
 	}
 	return accounts, err
+}
+
+func (s *Store) of(ctx context.Context, hostUserID, authID string) ([]record, error) {
+	return all(ctx, s.DB, `host_user_id = $1 AND auth_id = $2
+		AND `+isLive+` ORDER BY linked_at DESC, id DESC`, hostUserID, authID)
+}
+
+// openAll is Of with the credentials.
+func (s *Store) openAll(ctx context.Context, hostUserID, authID string) ([]Opened, error) {
+	records, err := s.of(ctx, hostUserID, authID)
+	if err != nil {
+		return nil, err
+	}
+	opened := make([]Opened, 0, len(records))
+	for _, r := range records {
+		c, err := s.open(r)
+		if err != nil {
+			return nil, err
+		}
+		opened = append(opened, Opened{r.Account, c})
+	}
+	return opened, nil
 }
 
 // claim notes that o's refresh token is about to be sent, unless it has been replaced, or somebody

@@ -21,7 +21,7 @@ var ErrReauthRequired = errors.New("the user must sign in at the service again")
 // How long a caller waits for a refresh. The refresh goes on without it.
 const (
 	patience      = 15 * time.Second // when there is nothing else to give
-	earlyPatience = 2 * time.Second  // while the old token is still valid
+	earlyPatience = time.Second      // while the old token is still valid
 )
 
 // Tokens gives credentials that are fresh: from a cache (cache.go), else from the store, and
@@ -81,11 +81,11 @@ func (t *Tokens) changed(a Account) {
 // by our id or the host's; else the only one; else the one that was linked last. With
 // ErrReauthRequired it says which account that is.
 func (t *Tokens) For(ctx context.Context, hostUserID, authID, chosen string) (Opened, error) {
-	id, err := t.choose(ctx, hostUserID, authID, chosen)
+	e, err := t.choose(ctx, hostUserID, authID, chosen)
 	if err != nil {
 		return Opened{}, err
 	}
-	return t.ByID(ctx, id)
+	return t.fresh(ctx, e)
 }
 
 // ByID gives the fresh credential of an account.
@@ -94,6 +94,11 @@ func (t *Tokens) ByID(ctx context.Context, id string) (Opened, error) {
 	if err != nil {
 		return Opened{}, err
 	}
+	return t.fresh(ctx, e)
+}
+
+// fresh gives what is in an entry, or what has to take its place.
+func (t *Tokens) fresh(ctx context.Context, e *entry) (Opened, error) {
 	if !e.usable() {
 		return Opened{Account: e.Account}, unusable(e.Account)
 	}
