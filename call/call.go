@@ -12,16 +12,16 @@
 //  5. httputil.ReverseProxy passes both bodies on as they come, in either direction at any time.
 //     Redirects are passed on too and never followed.
 //
-// Between ReverseProxy and the connection's own transport stands an exchange (exchange.go). It sends
-// the request a second time where that is safe and helps: after a 401, once, with a refreshed
-// credential (renew.go); after a 429 or 503 that says when to come back, if the caller can wait that
-// long (retry.go). For that the first bytes of a body are kept while they pass (upload.go).
+// Between ReverseProxy and the connection's own transport stands an exchange (exchange.go, send.go).
+// It sends the request a second time where there is a remedy for the answer (remedy.go): after a
+// 401, once, another credential; after a 429 or 503 that says when to come back, waiting, if the
+// caller can. For that the beginning of a body is kept while it passes (upload.go).
 //
 // A service that hangs or is gone must slow nobody else: each connection has its own transport,
 // breaker and bound of calls under way (connection.go, breaker.go), and the time until a service
-// begins to answer is bounded (patience.go). An answer may then take as long as it likes. The client
-// may too, as long as it gets on: it is held to its progress instead of the server's time limits
-// (upload.go, answer.go).
+// begins to answer is bounded (patience.go). From then on an answer may take as long as it likes.
+// So may the client, as long as it gets on: it is held to its progress in place of the server's
+// time limits (deadlines.go).
 //
 // How errors become answers is handlers' business. No error here repeats a word of the service's.
 package call

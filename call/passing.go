@@ -7,9 +7,13 @@ import (
 	"time"
 )
 
-// flushAfter is how long a piece of an answer of known length may wait for the next, so that both
-// go out in one packet. ReverseProxy passes everything else on at once.
-const flushAfter = 10 * time.Millisecond
+// ReverseProxy passes on at once what comes of an answer of unknown length. Where the length is known
+// a piece waits for the next for flushAfter, so that both go out in one packet. An answer of up to
+// maxWhole is passed on whole, for a timer costs as much as the rest that is done for it here.
+const (
+	flushAfter = 10 * time.Millisecond
+	maxWhole   = 2 << 10 // bytes
+)
 
 // passing is what is the same in every exchange's ReverseProxy. It logs nothing, for it would repeat
 // what the service has said.

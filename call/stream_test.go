@@ -40,9 +40,10 @@ func read(t *testing.T, r io.Reader, want string) {
 
 // TestFirstByteFirst: what a service has sent arrives before it has sent more.
 func TestFirstByteFirst(t *testing.T) {
+	rest := strings.Repeat("other", 1999)
 	for name, header := range map[string]http.Header{
 		"of unknown length":  {},
-		"of known length":    {"Content-Length": {"10"}},
+		"of known length":    {"Content-Length": {"10000"}},
 		"server-sent events": {"Content-Type": {"text/event-stream"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -57,7 +58,7 @@ func TestFirstByteFirst(t *testing.T) {
 				io.WriteString(rw, "first")
 				flush()
 				<-goOn
-				io.WriteString(rw, "other")
+				io.WriteString(rw, rest)
 			}, nil).start()
 			res, err := w.send(t.Context(), "GET", nil)
 			if err != nil {
@@ -67,7 +68,7 @@ func TestFirstByteFirst(t *testing.T) {
 			goOn <- struct{}{}
 			read(t, res.Body, "first")
 			goOn <- struct{}{}
-			read(t, res.Body, "other")
+			read(t, res.Body, rest)
 		})
 	}
 }

@@ -35,7 +35,7 @@ func TestUploadAgain(t *testing.T) {
 		t.Error("the end has come too early")
 	}
 	read(t, second, text)
-	if n, err := second.Read(make([]byte, 1)); n != 0 || err != io.EOF { //nolint:errorlint // io.Reader returns it bare
+	if n, err := second.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 		t.Errorf("then got %d bytes and %v", n, err)
 	}
 	if !u.whole() || u.failed() {
