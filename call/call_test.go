@@ -32,7 +32,7 @@ func TestServe(t *testing.T) {
 	if text != "<html>body" {
 		t.Errorf("got body %q", text)
 	}
-	want := http.Header{"X-Request-Id": {"ours"}, "X-Other": {"1"}, "Date": res.Header["Date"], "Content-Length": {"10"}, "X-Content-Type-Options": {"nosniff"}}
+	want := http.Header{"X-Request-Id": {"ours"}, "X-Other": {"1"}, "Date": res.Header["Date"], "Content-Length": {"10"}, "X-Content-Type-Options": {"nosniff"}, "Cache-Control": {"private"}}
 	if diff := cmp.Diff(want, res.Header); diff != "" {
 		t.Errorf("answer's header (-want +got):\n%s", diff)
 	}

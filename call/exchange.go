@@ -80,7 +80,9 @@ func withoutForeignUpgrade(r *http.Request) *http.Request {
 func (e *exchange) rewrite(pr *httputil.ProxyRequest) {
 	out := pr.Out
 	stripRequest(out.Header, e.connection.settings)
-	e.query = cleanQuery(out.URL.RawQuery, e.connection.settings)
+	// Out's query has been encoded anew where it can be read in two ways; which of the two the service
+	// reads is no matter here, as the rules know nothing of queries.
+	e.query = cleanQuery(pr.In.URL.RawQuery, e.connection.settings)
 	if out.Header.Get("User-Agent") == "" {
 		out.Header.Set("User-Agent", "linkgate")
 	}
@@ -121,6 +123,7 @@ func (e *exchange) aim(out *http.Request) error {
 // for those of a switch of protocols.
 func (e *exchange) modify(res *http.Response) error {
 	stripAnswer(res.Header, e.account.Credential)
+	keepPrivate(res.Header)
 	h := e.answer.Header()
 	maps.Copy(h, e.own) // interim answers have taken it away
 	for name := range e.own {
