@@ -1,9 +1,6 @@
 package call
 
-import (
-	"net/http"
-	"time"
-)
+import "time"
 
 const (
 	// A client that is waited for and sends nothing for stallTimeout, or takes nothing, is given up.
@@ -25,11 +22,4 @@ func (d *deadline) arm(now time.Time) {
 		d.armed = now
 		_ = d.set(now.Add(d.stall)) // a writer that has no deadlines needs none
 	}
-}
-
-// LiftDeadlines frees a request from its server's ReadTimeout and WriteTimeout, for what may last.
-func LiftDeadlines(w http.ResponseWriter) {
-	client := http.NewResponseController(w)
-	_ = client.SetReadDeadline(time.Time{}) // a writer that has no deadlines needs none
-	_ = client.SetWriteDeadline(time.Time{})
 }
