@@ -21,6 +21,9 @@ type answer struct {
 // WriteHeader implements http.ResponseWriter. Interim answers (RFC 9110 §15.2) come from another
 // goroutine, while a body may be read: they touch nothing here.
 func (a *answer) WriteHeader(status int) {
+	if status == http.StatusContinue {
+		return // our own server says so when the body is read, which it is then; twice would be once too often
+	}
 	if isInterim(status) {
 		a.clean(a.Header())
 		a.ResponseWriter.WriteHeader(status)
