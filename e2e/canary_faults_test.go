@@ -34,7 +34,7 @@ func read(r *http.Request) asked {
 	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		a.add(bearer)
 	}
-	for _, name := range []string{"code", "code_verifier", "client_secret", "token"} {
+	for _, name := range []string{"code", "code_verifier", "client_secret", "token", "refresh_token"} {
 		a.add(r.PostForm.Get(name))
 	}
 	var body map[string]any

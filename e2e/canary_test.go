@@ -145,6 +145,8 @@ func (c *canary) gather() {
 
 // blind lists the kinds of which nothing was seen.
 func (c *canary) blind(kinds ...kind) (unseen []kind) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, k := range kinds {
 		if !slices.ContainsFunc(slices.Collect(maps.Values(c.haystacks)), func(h haystack) bool { return h.kind == k }) {
 			unseen = append(unseen, k)
