@@ -10,6 +10,9 @@ import (
 // the rules have allowed, and credentials (RFC 6750 §2.3, and the parameter that ours goes into).
 // The rest keeps its order and its bytes.
 func cleanQuery(rawQuery string, c provider.Connection) string {
+	if rawQuery == "" {
+		return ""
+	}
 	var kept strings.Builder
 	for rest := "&" + rawQuery; rest != ""; {
 		piece := firstPiece(rest)
