@@ -77,6 +77,9 @@ func isNeverInQuery(r rune) bool { return r <= ' ' || r == 0x7f || r == '#' }
 
 // fill puts an account's values in the place of the placeholders.
 func fill(template string, a linkedaccount.Account, fits func(string) bool) (string, error) {
+	if !strings.Contains(template, "{") {
+		return template, nil
+	}
 	var filled strings.Builder
 	for {
 		before, rest, found := strings.Cut(template, "{")

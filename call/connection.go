@@ -53,13 +53,13 @@ func newConnection(of *provider.Provider, o Options, m *metrics) (*connection, e
 }
 
 // newTransport is provider's, tuned for many calls at once. What a service has compressed stays so.
-// It sets no time for the answer to begin: patience does, which knows uploads and upgrades.
 func newTransport(o Options) *http.Transport {
 	t := provider.NewTransport(provider.Deps{AllowPrivateNetworks: o.AllowPrivateNetworks, RootCAs: o.RootCAs})
 	t.MaxIdleConns = maxIdle
 	t.MaxIdleConnsPerHost = maxIdle
 	t.ExpectContinueTimeout = time.Second
 	t.DisableCompression = true
+	t.ResponseHeaderTimeout = o.HeaderTimeout // from the end of the request; patience bounds its way there
 	// One HTTP/2 connection carries all calls: it is asked now and then whether it is still there.
 	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second}
 	return t

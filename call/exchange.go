@@ -26,7 +26,7 @@ type exchange struct {
 	answer   answer
 	own      http.Header // of the answer, before the service's comes to it
 	query    string      // of the request, without what is not for the service
-	patience patience
+	patience *patience   // nil: the request has no body
 	began    time.Time
 	repeated int           // times, because the service asked for it
 	waited   time.Duration // before those
@@ -36,21 +36,24 @@ type exchange struct {
 
 // serve runs the exchange on a copy of proxy. An error means that nothing has been written to w.
 func (e *exchange) serve(proxy httputil.ReverseProxy, w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
 	client := http.NewResponseController(w)
 	e.began = time.Now()
-	e.incoming = withoutForeignUpgrade(r.WithContext(ctx))
-	e.own = maps.Clone(w.Header())
+	if len(w.Header()) > 0 {
+		e.own = maps.Clone(w.Header())
+	}
 	e.answer = answer{
 		ResponseWriter: w, client: client, clean: e.clean,
 		deadline: deadline{set: client.SetWriteDeadline, stall: e.connection.stall},
 	}
 	if r.ContentLength != 0 {
+		ctx, cancel := context.WithCancelCause(r.Context())
+		defer cancel(nil)
+		r = r.WithContext(ctx)
 		e.upload = newUpload(r.Body, client, e.connection.stall)
 		defer e.upload.end()
+		e.patience = &patience{limit: e.connection.patience, cancel: cancel, upload: e.upload}
 	}
-	e.patience = patience{limit: e.connection.patience, cancel: cancel, upload: e.upload}
+	e.incoming = withoutForeignUpgrade(r)
 	e.proxy = proxy
 	e.proxy.Rewrite = e.rewrite
 	e.proxy.Transport = e
@@ -71,9 +74,10 @@ func withoutForeignUpgrade(r *http.Request) *http.Request {
 	if len(protocols) == 1 && strings.EqualFold(protocols[0], "websocket") && r.Method == http.MethodGet && r.ContentLength == 0 {
 		return r
 	}
-	r.Header = r.Header.Clone()
-	r.Header.Del("Upgrade")
-	return r
+	changed := *r
+	changed.Header = r.Header.Clone()
+	changed.Header.Del("Upgrade")
+	return &changed
 }
 
 // rewrite makes the service's request of the client's. The hop-by-hop headers are gone by now.
@@ -141,6 +145,7 @@ func (e *exchange) modify(res *http.Response) error {
 	res.Body = &answerBody{ReadCloser: res.Body, ended: func() { e.clean(res.Trailer) }}
 	if res.ContentLength >= 0 && res.ContentLength <= maxWhole {
 		e.proxy.FlushInterval = 0
+		e.answer.deadline.armed = e.began // the server's own limit, which began with the request, does for it
 	}
 	e.answerEarly()
 	return nil

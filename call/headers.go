@@ -82,7 +82,7 @@ func stripAnswer(h http.Header, credential provider.Credential) {
 			delete(h, name)
 		}
 	}
-	h.Set("X-Content-Type-Options", "nosniff") // the host must not take an answer for a page or script
+	h["X-Content-Type-Options"] = []string{"nosniff"} // the host must not take an answer for a page or script
 }
 
 // isDroppedFromAnswer: a cookie or policy would hold for the host's origin, reports would go to
@@ -102,7 +102,7 @@ func isDroppedFromAnswer(name string) bool {
 
 // repeats tells that a header's value has the token in it, as it is or encoded for a URL.
 func repeats(value, token string) bool {
-	if token == "" {
+	if token == "" || len(value) < len(token) { // encoding makes it longer
 		return false
 	}
 	for range maxDecodings {

@@ -40,6 +40,14 @@ func readPath(escaped string) (path, error) {
 
 // readings are all readings of a path, that of RFC 3986 first; or why it is refused.
 func readings(escaped string) (found [][]string, why string) {
+	if isUnmistakable(escaped) {
+		return [][]string{strings.Split(escaped[1:], "/")}, ""
+	}
+	return closeReadings(escaped)
+}
+
+// closeReadings looks closer.
+func closeReadings(escaped string) (found [][]string, why string) {
 	if why := spellingMistake(escaped); why != "" {
 		return nil, why
 	}
@@ -65,6 +73,24 @@ func readings(escaped string) (found [][]string, why string) {
 		}
 	}
 	return found, ""
+}
+
+// isUnmistakable tells a path that can be read in one way only, as most can: plain words between
+// single slashes.
+func isUnmistakable(path string) bool {
+	if len(path) > maxPath || !strings.HasPrefix(path, "/") {
+		return false
+	}
+	last := byte(0)
+	for i := range len(path) {
+		c := path[i]
+		word := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
+		if !word && (c != '/' || last == '/') {
+			return false
+		}
+		last = c
+	}
+	return true
 }
 
 // spellingMistake holds a path to the grammar of RFC 3986 §3.3, with the square brackets besides,

@@ -11,12 +11,13 @@ import (
 var errLapsed = errors.New("the service's time has lapsed")
 
 // patience ends an exchange whose service has not begun to answer some time after it took the last
-// of the request, or goes on taking nothing of it. Time in which the client is waited for does not
-// count: that is bounded by the client's progress.
+// of the request's body, or goes on taking nothing of it. Time in which the client is waited for
+// does not count: that is bounded by the client's progress. A request without a body is the
+// transport's to bound, which costs less.
 type patience struct {
 	limit  time.Duration
 	cancel context.CancelCauseFunc
-	upload *upload // nil: no body
+	upload *upload
 
 	mu    sync.Mutex
 	since time.Time
@@ -49,10 +50,7 @@ func (p *patience) lapse() {
 	if p.timer == nil {
 		return
 	}
-	since := p.since
-	if p.upload != nil {
-		since = p.upload.since(since)
-	}
+	since := p.upload.since(p.since)
 	if rest := p.limit - time.Since(since); rest > 0 {
 		p.timer.Reset(rest)
 		return

@@ -19,6 +19,7 @@ const (
 	maxWaiting   = 5 * time.Second  // in all, if the caller does not state its patience
 	maxPreferred = 30 * time.Second // of the patience that a caller states
 	maxDiscarded = 16 << 10         // bytes of an answer that are read to use its connection again
+	discardTime  = time.Second      // for which they are waited
 )
 
 // remedy is with what a request may succeed whose answer says that it has not.
@@ -111,8 +112,8 @@ func (e *exchange) repeat(out *http.Request, r *remedy) (*http.Response, error) 
 
 // discard lets go of an answer that the client does not get.
 func (e *exchange) discard(res *http.Response) {
-	e.patience.begin()
-	defer e.patience.end()
+	late := time.AfterFunc(discardTime, func() { res.Body.Close() })
+	defer late.Stop()
 	_, _ = io.CopyN(io.Discard, res.Body, maxDiscarded)
 	res.Body.Close()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 )
@@ -41,10 +42,8 @@ func (e *exchange) attempt(req *http.Request) (*http.Response, error) {
 
 func (e *exchange) send(req *http.Request) (*http.Response, error) {
 	begin := time.Now()
-	e.patience.begin()
-	res, err := e.connection.transport.RoundTrip(req)
-	e.patience.end()
-	if err == nil && (!isFinal(res.StatusCode) || lapsed(req.Context())) {
+	res, err := e.roundTrip(req)
+	if err == nil && (!isFinal(res.StatusCode) || e.lapsed(req.Context())) {
 		res.Body.Close()
 		err = errNoAnswer
 	}
@@ -59,6 +58,15 @@ func (e *exchange) send(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
+// roundTrip sends a request, with patience where the transport has not enough of it.
+func (e *exchange) roundTrip(req *http.Request) (*http.Response, error) {
+	if e.patience != nil {
+		e.patience.begin()
+		defer e.patience.end()
+	}
+	return e.connection.transport.RoundTrip(req)
+}
+
 // errNoAnswer: what has come is none, or comes too late.
 var errNoAnswer = errors.New("no answer")
 
@@ -69,7 +77,7 @@ func isFinal(status int) bool { return status >= 200 || status == http.StatusSwi
 func (e *exchange) failure(ctx context.Context, err error) error {
 	why, unconnected := noConnection(err)
 	switch {
-	case lapsed(ctx):
+	case e.lapsed(ctx):
 		return ErrTimeout
 	case ctx.Err() != nil:
 		return fmt.Errorf("sending a request: %w", ctx.Err())
@@ -77,9 +85,18 @@ func (e *exchange) failure(ctx context.Context, err error) error {
 		return ErrBadBody
 	case unconnected:
 		return &UnavailableError{System: theService, Err: why}
+	case isTimeout(err):
+		return ErrTimeout
 	}
 	return ErrBroken
 }
 
 // lapsed tells that patience has ended the exchange.
-func lapsed(ctx context.Context) bool { return errors.Is(context.Cause(ctx), errLapsed) }
+func (e *exchange) lapsed(ctx context.Context) bool {
+	return e.patience != nil && errors.Is(context.Cause(ctx), errLapsed)
+}
+
+func isTimeout(err error) bool {
+	var late net.Error
+	return errors.As(err, &late) && late.Timeout()
+}

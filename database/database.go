@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"linkgate/secret"
@@ -33,7 +34,8 @@ type DB struct {
 	// writer is taken by the one transaction that SQLite allows at a time, so that those of this
 	// process queue here, in order, and not by asking again and again. nil: as many as there are
 	// connections.
-	writer chan struct{}
+	writer   chan struct{}
+	prepared sync.Map // of statements by their text
 }
 
 type dialect int
@@ -95,6 +97,23 @@ const readTimeout = 5 * time.Second
 // ForRead is the context for one read outside of InTx, which has no deadline of its own.
 func ForRead(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, readTimeout)
+}
+
+// QueryPrepared is QueryContext for a statement of the program's that is run all the time: each
+// connection parses it once.
+func (db *DB) QueryPrepared(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	known, ok := db.prepared.Load(query)
+	if !ok {
+		made, err := db.PrepareContext(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		var loaded bool
+		if known, loaded = db.prepared.LoadOrStore(query, made); loaded {
+			_ = made.Close() // somebody else was faster
+		}
+	}
+	return known.(*sql.Stmt).QueryContext(ctx, args...)
 }
 
 // Now is the time that all replicas share: the database's. SQLite is of this machine, so its

@@ -28,8 +28,8 @@ func openSQLite(o Options) (*DB, error) {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(sqliteConnections)
-	db.SetMaxIdleConns(2)
-	db.SetConnMaxIdleTime(5 * time.Minute)
+	db.SetMaxIdleConns(sqliteConnections) // opening one takes longer than most queries
+	db.SetConnMaxIdleTime(time.Minute)    // and keeping one takes memory
 	return &DB{DB: db, dialect: sqlite, writer: make(chan struct{}, 1)}, nil
 }
 

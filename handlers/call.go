@@ -55,12 +55,19 @@ func pathBelow(u *url.URL) (string, error) {
 	if u.RawPath != "" && u.RawPath != escaped {
 		return "", call.ErrBadPath
 	}
-	const callAndAuthID = 3 // slashes up to the path
-	parts := strings.SplitN(escaped, "/", callAndAuthID+1)
-	if len(parts) <= callAndAuthID {
+	const callAndAuthID = 3 // slashes up to the path, with its own
+	for range callAndAuthID - 1 {
+		slash := strings.IndexByte(escaped, '/')
+		if slash < 0 {
+			return "", call.ErrBadPath
+		}
+		escaped = escaped[slash+1:]
+	}
+	slash := strings.IndexByte(escaped, '/')
+	if slash < 0 {
 		return "", call.ErrBadPath
 	}
-	return "/" + parts[callAndAuthID], nil
+	return escaped[slash:], nil
 }
 
 // chosenAccount is the account that a request names, in its query or in a header, or in both if they

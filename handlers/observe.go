@@ -24,6 +24,17 @@ const (
 
 const requestIDHeader = "X-Request-Id"
 
+// requestID is drawn when it is first asked for: calls that go well need none.
+type requestID struct{ text string }
+
+// String implements fmt.Stringer.
+func (id *requestID) String() string {
+	if id.text == "" {
+		id.text = rand.Text()
+	}
+	return id.text
+}
+
 // observed wraps a route's handler in what every request needs: an id, security headers, recovery,
 // an answer to its error, one log line and metrics. It takes the place of middleware because echo
 // composes middleware anew for each request.
@@ -40,7 +51,7 @@ func (s *site) watch(r route) func(echo.Context, echo.HandlerFunc) {
 	series := s.metrics.series(r.method, r.path)
 	return func(c echo.Context, handler echo.HandlerFunc) {
 		start := time.Now()
-		id := rand.Text()
+		id := new(requestID)
 		s.prepare(c, r.audience, id)
 		err := s.bounded(c, r.audience, handler)
 		if err != nil {
@@ -58,10 +69,10 @@ func (s *site) watch(r route) func(echo.Context, echo.HandlerFunc) {
 
 // prepare sets the headers of every answer. What passes through keeps its own: a request id of ours
 // beside the service's would be one too many.
-func (s *site) prepare(c echo.Context, to audience, id string) {
+func (s *site) prepare(c echo.Context, to audience, id *requestID) {
 	h := c.Response().Header()
 	if to != through {
-		h.Set(requestIDHeader, id)
+		h.Set(requestIDHeader, id.String())
 	}
 	if to == browser {
 		s.headers.set(h)
@@ -92,7 +103,7 @@ func recovered(c echo.Context, h echo.HandlerFunc) (err error) {
 }
 
 // answer tells the audience of err, unless an answer has begun, and returns what there is to log.
-func (s *site) answer(c echo.Context, to audience, id string, err error) error {
+func (s *site) answer(c echo.Context, to audience, id *requestID, err error) error {
 	switch {
 	case c.Response().Committed:
 		return fmt.Errorf("after the answer began: %w", err)
@@ -100,7 +111,7 @@ func (s *site) answer(c echo.Context, to audience, id string, err error) error {
 		c.Response().Status = statusNobodyThere
 		return err
 	}
-	c.Response().Header().Set(requestIDHeader, id)
+	c.Response().Header().Set(requestIDHeader, id.String())
 	if failed := s.fail(c, to, err); failed != nil {
 		err = errors.Join(err, fmt.Errorf("answering: %w", failed))
 	}
@@ -114,7 +125,7 @@ func (s *site) answer(c echo.Context, to audience, id string, err error) error {
 // hold a ticket, a code or a state, and what is below /call may say something about a person. The
 // host's requests that went well are many and say little; neither does another's answer that is an
 // error tell of a fault of ours.
-func (s *site) logRequest(c echo.Context, r route, id string, elapsed time.Duration, err error) {
+func (s *site) logRequest(c echo.Context, r route, id *requestID, elapsed time.Duration, err error) {
 	ctx, status := c.Request().Context(), c.Response().Status
 	level := slog.LevelInfo
 	switch {
@@ -133,7 +144,7 @@ func (s *site) logRequest(c echo.Context, r route, id string, elapsed time.Durat
 		slog.String("route", r.path),
 		slog.Int("status", status),
 		slog.Duration("duration", elapsed),
-		slog.String("request_id", id),
+		slog.String("request_id", id.String()),
 	}
 	if authID, err := authIDOf(c); err == nil && r.audience == through {
 		attrs = append(attrs, slog.String("auth_id", authID))

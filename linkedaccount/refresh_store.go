@@ -2,6 +2,7 @@ package linkedaccount
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -41,8 +42,16 @@ func (s *Store) Of(ctx context.Context, hostUserID, authID string) ([]Account, e
 }
 
 func (s *Store) of(ctx context.Context, hostUserID, authID string) ([]record, error) {
-	return all(ctx, s.DB, `host_user_id = $1 AND auth_id = $2
+	return all(ctx, prepared{s.DB}, `host_user_id = $1 AND auth_id = $2
 		AND `+isLive+` ORDER BY linked_at DESC, id DESC`, hostUserID, authID)
+}
+
+// prepared is a database that parses each query once, for one that calls wait for.
+type prepared struct{ *database.DB }
+
+// QueryContext implements querier.
+func (p prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return p.QueryPrepared(ctx, query, args...)
 }
 
 // openAll is Of with the credentials.
