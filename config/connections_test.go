@@ -237,6 +237,9 @@ func yamlOf(t reflect.Type, indent string) string {
 			value = " 1h\n"
 		case f.Type.Kind() == reflect.Bool:
 			value = " true\n"
+		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
+			first := yamlOf(f.Type.Elem(), indent+"    ")
+			value = "\n" + indent + "  - " + strings.TrimLeft(first, " ")
 		case f.Type.Kind() == reflect.Slice:
 			value = " [x]\n"
 		case f.Type.Kind() == reflect.Map:

@@ -93,10 +93,33 @@ func (d *decoder) value(node ast.Node, v reflect.Value, key string, where map[st
 	case *map[string]string:
 		*target = d.merged(*target, node, key, where)
 	default:
-		if entries, ok := d.mapping(node, key); ok {
+		if v.Kind() == reflect.Slice {
+			v.Set(d.structures(node, v.Type(), key, where))
+		} else if entries, ok := d.mapping(node, key); ok {
 			d.structure(entries, v, key+".", where)
 		}
 	}
+}
+
+// structures reads a list of mappings; it takes the place of the preset's. The keys of the second
+// are found at "fields.1.key".
+func (d *decoder) structures(node ast.Node, kind reflect.Type, key string, where map[string]ast.Node) reflect.Value {
+	values := reflect.MakeSlice(kind, 0, 0)
+	list, ok := node.(*ast.SequenceNode)
+	if !ok {
+		d.wrong(node, key, "a list", fmt.Sprintf("Begin each entry of %s with a dash, and indent its other lines like the first.", key))
+		return values
+	}
+	for i, item := range list.Values {
+		path := fmt.Sprintf("%s.%d", key, i)
+		where[path] = item
+		one := reflect.New(kind.Elem()).Elem()
+		if entries, ok := d.mapping(item, path); ok {
+			d.structure(entries, one, path+".", where)
+		}
+		values = reflect.Append(values, one)
+	}
+	return values
 }
 
 // texts reads a list; it takes the place of the preset's.

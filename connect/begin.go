@@ -7,6 +7,7 @@ import (
 
 	"linkgate/oauthstate"
 	"linkgate/provider"
+	"linkgate/secret"
 )
 
 // Begin opens a session for a host user's click and returns the address of its ticket page. It
@@ -48,16 +49,21 @@ func (s *Service) Open(ctx context.Context, ticket, browser string) (View, error
 	if !ok {
 		return View{}, ErrUnknownConnection
 	}
+	return s.view(ctx, session, p), nil
+}
+
+func (s *Service) view(ctx context.Context, session oauthstate.Session, p *provider.Provider) View {
 	return View{
-		ServiceName: p.Connection.Name, HostUserID: session.HostUserID,
-		HostUserName: s.hostUserName(ctx, session), Scopes: p.Connection.Scopes,
-	}, nil
+		ServiceName: p.Connection.Name, HostUserID: session.HostUserID, HostUserName: s.hostUserName(ctx, session),
+		Scopes: p.Connection.Scopes, Fields: p.Connection.Fields, Form: p.Form != nil,
+	}
 }
 
 // Continue starts an attempt at the service and returns the address to send the browser to: the
 // service's, or the result page when the service can't be asked. It may be called again by the
-// same browser, after a failure too; the attempt before is void then.
-func (s *Service) Continue(ctx context.Context, ticket, browser string) (redirectURL string, err error) {
+// same browser, after a failure too; the attempt before is void then. values are what the user has
+// typed, by field key. *FieldsError: some of it is wrong.
+func (s *Service) Continue(ctx context.Context, ticket, browser string, values map[string]secret.Text) (redirectURL string, err error) {
 	id := oauthstate.IDOf(ticket)
 	session, err := s.Sessions.Get(ctx, id)
 	if err == nil {
@@ -71,8 +77,15 @@ func (s *Service) Continue(ctx context.Context, ticket, browser string) (redirec
 	if !ok {
 		return "", ErrUnknownConnection
 	}
+	values, mistakes := p.Connection.CheckFields(values)
+	if len(mistakes) > 0 {
+		return "", s.mistaken(ctx, session, p, mistakes)
+	}
+	if p.Form != nil {
+		return s.submit(ctx, p, session, ticket, browser, values)
+	}
 	state := oauthstate.NewToken(id)
-	attempt, target, err := p.Redirector.Authorize(ctx, state, s.redirectURI(session.AuthID))
+	attempt, target, err := authorize(ctx, p, values, state, s.redirectURI(session.AuthID))
 	if err != nil {
 		return s.continueFailed(ctx, ticket, browser, err)
 	}
@@ -89,6 +102,15 @@ func (s *Service) Continue(ctx context.Context, ticket, browser string) (redirec
 		return nil
 	})
 	return target, sessionError(err)
+}
+
+// authorize starts an attempt at the customer's service.
+func authorize(ctx context.Context, p *provider.Provider, values map[string]secret.Text, state secret.Text, redirectURI string) (provider.Attempt, string, error) {
+	one, err := p.With(p.Connection.Settings(values))
+	if err != nil {
+		return provider.Attempt{}, "", err
+	}
+	return one.Redirector.Authorize(ctx, state, redirectURI)
 }
 
 // fresh is a session without what an attempt before has left in it.

@@ -40,6 +40,25 @@ type UnavailableError struct {
 	Err        error
 }
 
+// FieldsError says what is wrong with what the user typed. The same page is to be shown again.
+type FieldsError struct {
+	View     View
+	Mistakes map[string]FieldMistake // by field key
+}
+
+// FieldMistake is what is wrong with one value, for the page's words.
+type FieldMistake string
+
+// The mistakes.
+const (
+	FieldMissing   FieldMistake = "missing"
+	FieldMalformed FieldMistake = "malformed" // it can't be right: see the field's help and example
+	FieldRejected  FieldMistake = "rejected"  // the service does not take it
+)
+
+// Error implements error. It has no value in it.
+func (e *FieldsError) Error() string { return "what the user typed is missing, malformed or rejected" }
+
 // State is how far a session has come.
 type State string
 
@@ -74,6 +93,8 @@ type View struct {
 	HostUserID   string
 	HostUserName string   // empty when the host could not tell in time
 	Scopes       []string // asked of the service
+	Fields       []provider.Field
+	Form         bool // what is typed here is the credential, or brings one; else the user goes on to the service
 }
 
 // Result is what the result page shows.

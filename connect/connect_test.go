@@ -129,7 +129,7 @@ func (f *fixture) opened(t *testing.T) (ticket string) {
 // atCallback goes on from there through the service, and returns the callback that it sends.
 func (f *fixture) atCallback(t *testing.T, ticket string) (state string, cb provider.Callback) {
 	t.Helper()
-	address, err := f.Continue(t.Context(), ticket, browser)
+	address, err := f.Continue(t.Context(), ticket, browser, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,16 +179,16 @@ func TestOpenNamesTheHostUser(t *testing.T) {
 func TestContinueInASecondBrowser(t *testing.T) {
 	f := newFixture(t)
 	ticket := f.opened(t)
-	_, err := f.Continue(t.Context(), ticket, "another")
+	_, err := f.Continue(t.Context(), ticket, "another", nil)
 	wantError(t, "another browser", err, connect.ErrWrongBrowser)
-	_, err = f.Continue(t.Context(), ticket, "")
+	_, err = f.Continue(t.Context(), ticket, "", nil)
 	wantError(t, "no browser", err, connect.ErrWrongBrowser)
 	address, err := f.Begin(t.Context(), ada, demo.NotesOIDC)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, unopened, _ := strings.Cut(address, "/connect/")
-	_, err = f.Continue(t.Context(), unopened, "")
+	_, err = f.Continue(t.Context(), unopened, "", nil)
 	wantError(t, "a session that nobody has opened", err, connect.ErrWrongBrowser)
 }
 
@@ -211,7 +211,7 @@ func TestAttemptsAreBounded(t *testing.T) {
 	var err error
 	attempts := 0
 	for err == nil && attempts < 100 {
-		_, err = f.Continue(t.Context(), ticket, browser)
+		_, err = f.Continue(t.Context(), ticket, browser, nil)
 		attempts++
 		f.put(t, ticket, func(x *oauthstate.Session) {
 			x.Phase, x.Result = oauthstate.Done, &oauthstate.Result{State: string(connect.Failed), Reason: string(connect.Denied)}
@@ -232,7 +232,7 @@ func TestStateOfAnAttemptBefore(t *testing.T) {
 	f := newFixture(t)
 	ticket := f.opened(t)
 	old, cb := f.atCallback(t, ticket)
-	if _, err := f.Continue(t.Context(), ticket, browser); err != nil {
+	if _, err := f.Continue(t.Context(), ticket, browser, nil); err != nil {
 		t.Fatal(err)
 	}
 	_, err := f.Complete(t.Context(), demo.NotesOIDC, browser, old, cb)
@@ -297,7 +297,7 @@ func TestWorkThatStopped(t *testing.T) {
 			if err != nil || r.State != c.state {
 				t.Errorf("the page shows %q, %v; want %q", r.State, err, c.state)
 			}
-			_, err = f.Continue(t.Context(), ticket, browser)
+			_, err = f.Continue(t.Context(), ticket, browser, nil)
 			wantError(t, "trying again", err, c.retry)
 		})
 	}
@@ -311,7 +311,7 @@ func TestClocksOfReplicas(t *testing.T) {
 		x.Phase, x.Worker, x.WorkSince = oauthstate.Taken, "somebody", time.Now()
 	})
 	f.Now = func() time.Time { return time.Now().Add(time.Hour) }
-	_, err := f.Continue(t.Context(), ticket, browser)
+	_, err := f.Continue(t.Context(), ticket, browser, nil)
 	wantError(t, "trying again while another replica is at work", err, connect.ErrUsed)
 }
 
@@ -378,7 +378,7 @@ func TestFinishByAnotherUserEndsIt(t *testing.T) {
 	if err != nil || r.Reason != connect.FinishedByOther {
 		t.Errorf("by the right user afterwards: %+v, %v; want %s", r, err, connect.FinishedByOther)
 	}
-	_, err = f.Continue(t.Context(), ticket, browser)
+	_, err = f.Continue(t.Context(), ticket, browser, nil)
 	wantError(t, "trying again in the window that another user holds", err, connect.ErrUsed)
 	if n := f.theService.Requests(demo.OpToken); n != 0 {
 		t.Errorf("%d token requests, want 0", n)
@@ -408,7 +408,7 @@ func TestTryingAgainWhileTheHostDoesNotRelay(t *testing.T) {
 	f := newFixture(t)
 	ticket := f.opened(t)
 	token := f.relaying(t, ticket)
-	if _, err := f.Continue(t.Context(), ticket, browser); err != nil {
+	if _, err := f.Continue(t.Context(), ticket, browser, nil); err != nil {
 		t.Fatal(err)
 	}
 	_, err := f.Finish(t.Context(), ada, demo.NotesOIDC, token)

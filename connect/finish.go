@@ -45,12 +45,7 @@ func (s *Service) Finish(ctx context.Context, hostUserID, authID string, token s
 		return Result{}, sessionError(err)
 	}
 	ctx = context.WithoutCancel(ctx)
-	var r oauthstate.Result
-	if session.HostUserID != hostUserID {
-		r = failed(FinishedByOther)
-	} else {
-		r = s.link(ctx, session, m.Attempt, m.Callback)
-	}
+	r := s.relayed(ctx, session, m, session.HostUserID == hostUserID)
 	if err := s.conclude(ctx, session, m.Ticket, r); err != nil && !errors.Is(err, errTaken) {
 		return Result{}, sessionError(err)
 	}
@@ -59,6 +54,24 @@ func (s *Service) Finish(ctx context.Context, hostUserID, authID string, token s
 		return Result{}, ErrWrongUser
 	}
 	return s.resultOf(session, r), nil
+}
+
+// relayed links what was held back for the host's relay. For another user than the one who started
+// nothing is, and what our own form has brought is given back.
+func (s *Service) relayed(ctx context.Context, session oauthstate.Session, m memory, sameUser bool) oauthstate.Result {
+	p, ok := s.Connections[session.AuthID]
+	switch {
+	case !sameUser:
+		if ok && m.Grant != nil {
+			s.giveBack(ctx, p, m.Grant.Credential)
+		}
+		return failed(FinishedByOther)
+	case m.Grant == nil:
+		return s.link(ctx, session, m.Attempt, m.Callback)
+	case !ok:
+		return failed(Changed)
+	}
+	return s.keep(ctx, session, p, *m.Grant)
 }
 
 // takeRelay takes a session that waits for its relay. Of several relays one gets it; the others

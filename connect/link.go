@@ -25,11 +25,21 @@ func (s *Service) link(ctx context.Context, session oauthstate.Session, attempt 
 	}
 	grant, err := p.Redirector.Exchange(ctx, a, cb)
 	if err != nil {
-		reason := reasonOf(err)
-		s.Log.WarnContext(ctx, "linking failed", "auth_id", session.AuthID, "reason", reason, "error", err)
-		s.audit(ctx, "link.failed", session, "", string(reason)+": "+err.Error())
-		return failed(reason)
+		return s.unlinked(ctx, session, err)
 	}
+	return s.keep(ctx, session, p, grant)
+}
+
+// unlinked is how a sign-in ends that has brought nothing.
+func (s *Service) unlinked(ctx context.Context, session oauthstate.Session, err error) oauthstate.Result {
+	reason := reasonOf(err)
+	s.Log.WarnContext(ctx, "linking failed", "auth_id", session.AuthID, "reason", reason, "error", err)
+	s.audit(ctx, "link.failed", session, "", string(reason)+": "+err.Error())
+	return failed(reason)
+}
+
+// keep saves what a sign-in has brought, and tells the host.
+func (s *Service) keep(ctx context.Context, session oauthstate.Session, p *provider.Provider, grant provider.Grant) oauthstate.Result {
 	account, promise, err := s.save(ctx, session, grant)
 	if err != nil {
 		s.Log.ErrorContext(ctx, "saving account", "auth_id", session.AuthID, "error", err)

@@ -16,6 +16,7 @@ type memory struct {
 	Attempt     []byte      // provider.Attempt, marshalled; gone once it is used
 	FinishToken secret.Text // of Relaying
 	Callback    provider.Callback
+	Grant       *provider.Grant // of Relaying, where our own form has brought it
 }
 
 // memoryForm is memory as it is sealed: the secrets in the clear.
@@ -25,10 +26,19 @@ type memoryForm struct {
 	FinishToken string `json:"finish,omitempty"`
 	Code        string `json:"code,omitempty"`
 	Issuer      string `json:"iss,omitempty"`
+	Grant       []byte `json:"grant,omitempty"`
 }
 
 func (s *Service) remember(session oauthstate.Session, m memory) ([]byte, error) {
+	var grant []byte
+	if m.Grant != nil {
+		var err error
+		if grant, err = m.Grant.Marshal(); err != nil {
+			return nil, fmt.Errorf("writing a grant: %w", err)
+		}
+	}
 	plain, err := json.Marshal(memoryForm{
+		Grant:  grant,
 		Ticket: m.Ticket, Attempt: m.Attempt, FinishToken: m.FinishToken.Reveal(),
 		Code: m.Callback.Code.Reveal(), Issuer: m.Callback.Issuer,
 	})
@@ -51,7 +61,16 @@ func (s *Service) recall(session oauthstate.Session) (memory, error) {
 	if err := json.Unmarshal(plain, &f); err != nil {
 		return memory{}, fmt.Errorf("reading what a session remembers: %w", err)
 	}
+	var grant *provider.Grant
+	if len(f.Grant) > 0 {
+		g, err := provider.UnmarshalGrant(f.Grant)
+		if err != nil {
+			return memory{}, fmt.Errorf("reading a grant: %w", err)
+		}
+		grant = &g
+	}
 	return memory{
+		Grant:  grant,
 		Ticket: f.Ticket, Attempt: f.Attempt, FinishToken: secret.New(f.FinishToken),
 		Callback: provider.Callback{Code: secret.New(f.Code), Issuer: f.Issuer},
 	}, nil

@@ -64,7 +64,7 @@ func (s *site) carryOn(c echo.Context) error {
 	if err := s.fromOurForm(r, browser); err != nil {
 		return err
 	}
-	address, err := s.Connect.Continue(r.Context(), ticket, browser)
+	address, err := s.Connect.Continue(r.Context(), ticket, browser, nil)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func (f *fake) Open(_ context.Context, ticket, browser string) (connect.View, er
 	return f.view, f.called("Open", ticket, browser)
 }
 
-func (f *fake) Continue(_ context.Context, ticket, browser string) (string, error) {
+func (f *fake) Continue(_ context.Context, ticket, browser string, _ map[string]secret.Text) (string, error) {
 	return f.address, f.called("Continue", ticket, browser)
 }
 

@@ -62,7 +62,7 @@ type disconnector interface {
 // sessions are what a browser does with its ticket.
 type sessions interface {
 	Open(ctx context.Context, ticket, browser string) (connect.View, error)
-	Continue(ctx context.Context, ticket, browser string) (redirectURL string, err error)
+	Continue(ctx context.Context, ticket, browser string, values map[string]secret.Text) (redirectURL string, err error)
 	Result(ctx context.Context, ticket, browser string) (connect.Result, error)
 }
 

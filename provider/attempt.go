@@ -16,7 +16,9 @@ type Attempt struct {
 	Verifier    secret.Text // PKCE, RFC 7636
 	Nonce       secret.Text // OIDC Core §3.1.2.1; empty for plain OAuth 2
 	RedirectURI string
-	Fingerprint string // of client and endpoints; after a change of configuration Exchange refuses
+	Fingerprint string            // of client and endpoints; after a change of configuration Exchange refuses
+	Settings    map[string]string // that the user was asked for
+	TokenSecret secret.Text       // oauth1: of the request token (RFC 5849 §2.1)
 }
 
 // attemptForm is an Attempt in the open.
@@ -26,6 +28,9 @@ type attemptForm struct {
 	Nonce       string `json:"n,omitempty"`
 	RedirectURI string `json:"r"`
 	Fingerprint string `json:"f"`
+
+	Settings    map[string]string `json:"fields,omitempty"`
+	TokenSecret string            `json:"ts,omitempty"`
 }
 
 // Marshal writes the attempt with its secrets revealed: for sealing only.
@@ -36,6 +41,8 @@ func (a Attempt) Marshal() ([]byte, error) {
 		Nonce:       a.Nonce.Reveal(),
 		RedirectURI: a.RedirectURI,
 		Fingerprint: a.Fingerprint,
+		Settings:    a.Settings,
+		TokenSecret: a.TokenSecret.Reveal(),
 	})
 }
 
@@ -51,6 +58,8 @@ func UnmarshalAttempt(data []byte) (Attempt, error) {
 		Nonce:       secret.New(form.Nonce),
 		RedirectURI: form.RedirectURI,
 		Fingerprint: form.Fingerprint,
+		Settings:    form.Settings,
+		TokenSecret: secret.New(form.TokenSecret),
 	}, nil
 }
 

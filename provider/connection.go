@@ -19,7 +19,8 @@ type Connection struct {
 
 	ClientID     string      `yaml:"client_id"`
 	ClientSecret secret.Text `yaml:"client_secret"`
-	AuthStyle    string      `yaml:"auth_style"` // AuthBasic (also when empty), AuthPost or AuthNone
+	AuthStyle    string      `yaml:"auth_style"`  // AuthBasic (also when empty), AuthPost, AuthNone and others
+	SigningKey   secret.Text `yaml:"signing_key"` // of AuthPrivateKeyJWT: a private JWK or PEM
 
 	// Issuer of an oidc connection is where discovery starts. An oauth2 connection may state it:
 	// an iss in the callback (RFC 9207) must then equal it, and accounts are kept under it.
@@ -30,6 +31,27 @@ type Connection struct {
 	AuthorizeParams map[string]string `yaml:"authorize_params"` // added to the authorization request
 	TokenParams     map[string]string `yaml:"token_params"`     // added to the token request
 	ScopeSeparator  string            `yaml:"scope_separator"`  // empty: a space
+	RefreshURL      string            `yaml:"refresh_url"`      // oauth2; empty: TokenURL
+	RevokeMethod    string            `yaml:"revoke_method"`    // RevokePost (also when empty) or RevokeDelete
+	PARURL          string            `yaml:"par_url"`          // RFC 9126; empty: the request goes through the browser
+	Resource        []string          `yaml:"resource"`         // RFC 8707
+	PKCE            string            `yaml:"pkce"`             // PKCES256 (also when empty) or PKCENone, for a service that fails on it
+
+	// oauth1 (RFC 5849), which has AuthorizeURL as well.
+	RequestTokenURL string `yaml:"request_token_url"`
+	AccessTokenURL  string `yaml:"access_token_url"`
+	SignatureMethod string `yaml:"signature_method"` // HMACSHA1 (also when empty) or RSASHA1, with SigningKey
+
+	// Fields are what is asked of the user on our own page, before a redirect or in its place. A
+	// value that is no secret can stand in every URL as {key}.
+	Fields []Field   `yaml:"fields"`
+	Verify VerifyURL `yaml:"verify"` // api_key, basic: where identity has no address
+	Login  Exchange  `yaml:"login"`  // password
+	// Refresh is a password connection's own way to new tokens; none: the user signs in again.
+	Refresh Exchange    `yaml:"refresh"`
+	Paths   AnswerPaths `yaml:"paths"` // password: into the answers of both
+
+	RemovalSecret secret.Text `yaml:"removal_secret"` // proves the service at /hooks/{auth_id}/removed; empty: nobody can
 
 	// What is known of this service's tokens.
 	Lifetime  time.Duration `yaml:"lifetime"`   // of an access token whose answer states none; zero: unknown
@@ -62,6 +84,9 @@ type CredentialPlace struct {
 	Header string `yaml:"header"` // empty: Authorization, unless Query is set
 	Prefix string `yaml:"prefix"` // before the token and a space; empty: Bearer in Authorization, none elsewhere
 	Query  string `yaml:"query"`  // a parameter's name; only for APIs that take it nowhere else (RFC 6750 §2.3)
+	// basic: what goes into Authorization: Basic (RFC 7617), made of {key}s.
+	Username string `yaml:"username"`
+	Password string `yaml:"password"`
 }
 
 // CallRules say what host users may have sent to the service's API in their name. Package call
@@ -82,6 +107,9 @@ const (
 	AuthBasic = "basic" // id and secret in the Authorization header
 	AuthPost  = "post"  // id and secret in the form
 	AuthNone  = "none"  // a public client: the id in the form, no secret
+
+	AuthPrivateKeyJWT = "private_key_jwt"   // RFC 7523 §2.2, signed with SigningKey
+	AuthSecretJWT     = "client_secret_jwt" // the same, with the client secret
 )
 
 // IdentityPaths say where the service tells who the account is. Paths are dots and numbers into
@@ -94,6 +122,50 @@ type IdentityPaths struct {
 	Settings map[string]string `yaml:"settings"`
 }
 
+// Field is one thing that is asked of the user.
+type Field struct {
+	Key     string `yaml:"key"`     // a placeholder's name
+	Label   string `yaml:"label"`   // shown to the user, in the words of the service
+	Help    string `yaml:"help"`    // a sentence below it; may be empty
+	Link    string `yaml:"link"`    // "where do I find this?"; may be empty
+	Pattern string `yaml:"pattern"` // RE2 that the whole value must match; may be empty
+	Secret  bool   `yaml:"secret"`  // never shown again, and in no URL
+	Example string `yaml:"example"` // may be empty
+}
+
+// VerifyURL is asked with the credential to see whether it is right. Any answer of success will do.
+type VerifyURL struct {
+	URL string `yaml:"url"`
+}
+
+// Exchange is a request that trades what the user typed, or a refresh token, for tokens.
+type Exchange struct {
+	URL    string            `yaml:"url"`
+	Params map[string]string `yaml:"params"` // of the form; a value may have {key} of a field, or {refresh_token}
+}
+
+// AnswerPaths say where an answer has the tokens. Paths are as in IdentityPaths.
+type AnswerPaths struct {
+	AccessToken  string `yaml:"access_token"`
+	RefreshToken string `yaml:"refresh_token"`
+	ExpiresAt    string `yaml:"expires_at"` // seconds since 1970
+	ExpiresIn    string `yaml:"expires_in"` // seconds
+	ExternalID   string `yaml:"external_id"`
+	Name         string `yaml:"name"`
+}
+
+// Whether a code is bound to its sign-in (RFC 7636).
+const (
+	PKCES256 = "S256"
+	PKCENone = "none"
+)
+
+// How tokens are revoked at RevokeURL.
+const (
+	RevokePost   = "post"   // RFC 7009
+	RevokeDelete = "delete" // DELETE with the token as bearer
+)
+
 // Clone copies a connection with everything it points to.
 func (c Connection) Clone() Connection {
 	c.Scopes = slices.Clone(c.Scopes)
@@ -101,6 +173,8 @@ func (c Connection) Clone() Connection {
 	c.TokenParams = maps.Clone(c.TokenParams)
 	c.Identity.Settings = maps.Clone(c.Identity.Settings)
 	c.Calls.Allow = slices.Clone(c.Calls.Allow)
+	c.Resource, c.Fields = slices.Clone(c.Resource), slices.Clone(c.Fields)
+	c.Login.Params, c.Refresh.Params = maps.Clone(c.Login.Params), maps.Clone(c.Refresh.Params)
 	return c
 }
 

@@ -19,6 +19,9 @@ type Credential struct {
 	TokenType    string      // as the service names it; empty means bearer
 	IssuedAt     time.Time   // when it was obtained, by our clock; zero: before this was kept
 	ExpiresAt    time.Time   // of the access token; zero: unknown
+	TokenSecret  secret.Text // oauth1 alone
+	// Settings are what the user was asked for and is no secret; they stand in the connection's URLs.
+	Settings map[string]string
 }
 
 // credentialForm is a Credential in the open. Unknown keys are let pass, so that two versions of
@@ -29,6 +32,9 @@ type credentialForm struct {
 	TokenType    string    `json:"t,omitempty"`
 	IssuedAt     time.Time `json:"i,omitzero"`
 	ExpiresAt    time.Time `json:"e,omitzero"`
+	TokenSecret  string    `json:"s,omitempty"`
+
+	Settings map[string]string `json:"f,omitempty"`
 }
 
 // Marshal writes the credential with its secrets revealed: for sealing only.
@@ -39,6 +45,8 @@ func (c Credential) Marshal() ([]byte, error) {
 		TokenType:    c.TokenType,
 		IssuedAt:     c.IssuedAt.UTC(),
 		ExpiresAt:    c.ExpiresAt.UTC(),
+		TokenSecret:  c.TokenSecret.Reveal(),
+		Settings:     c.Settings,
 	})
 }
 
@@ -54,5 +62,7 @@ func UnmarshalCredential(data []byte) (Credential, error) {
 		TokenType:    form.TokenType,
 		IssuedAt:     form.IssuedAt.UTC(),
 		ExpiresAt:    form.ExpiresAt.UTC(),
+		TokenSecret:  secret.New(form.TokenSecret),
+		Settings:     form.Settings,
 	}, nil
 }

@@ -126,10 +126,10 @@ func (i *oauth2Identifier) issuer() string {
 
 func oauth2Problems(c Connection) []Problem {
 	problems := slices.Concat(
-		urlProblem("issuer", c.Issuer, optional),
-		urlProblem("authorize_url", c.AuthorizeURL, required),
-		urlProblem("token_url", c.TokenURL, required),
-		urlProblem("identity.url", c.Identity.URL, required),
+		c.templateProblem("issuer", c.Issuer, optional),
+		c.templateProblem("authorize_url", c.AuthorizeURL, required),
+		c.templateProblem("token_url", c.TokenURL, required),
+		c.templateProblem("identity.url", c.Identity.URL, required),
 		pathProblem("identity.id", c.Identity.ID),
 	)
 	if c.Identity.ID == "" {

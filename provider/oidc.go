@@ -120,10 +120,10 @@ func (o *oidcRedirector) identity(ctx context.Context, m *metadata, claims idCla
 func oidcProblems(c Connection) []Problem {
 	const discovered = "leave it out: the issuer publishes it"
 	problems := slices.Concat(
-		urlProblem("issuer", c.Issuer, required),
+		c.templateProblem("issuer", c.Issuer, required),
 		unused("authorize_url", c.AuthorizeURL, discovered),
 		unused("token_url", c.TokenURL, discovered),
-		urlProblem("identity.url", c.Identity.URL, optional),
+		c.templateProblem("identity.url", c.Identity.URL, optional),
 		unused("identity.id", c.Identity.ID, "leave it out: the ID token's sub is the id"),
 	)
 	if strings.Contains(c.Issuer, "?") {

@@ -31,10 +31,13 @@ import (
 type Provider struct {
 	Connection Connection
 	Redirector Redirector // the user signs in at the service, in the browser
+	Form       Form       // the user types the credential, or what brings one, at our own page
 	Refresher  Refresher  // new tokens for a refresh token
 	Revoker    Revoker    // the service can be told to forget a credential
 	Identifier Identifier // the service tells whose a credential is
 	Applier    Applier    // a credential authorises a request to the service's API
+
+	customers *customers // nil: all users have the same addresses
 }
 
 // Redirector runs a sign-in at the service's own pages.
@@ -46,6 +49,14 @@ type Redirector interface {
 	// learns who the account is. When it fails after tokens were issued, it revokes them, as far as
 	// the service can be made to.
 	Exchange(ctx context.Context, a Attempt, cb Callback) (Grant, error)
+}
+
+// Form signs in with what the user types at our own page (Connection.Fields).
+type Form interface {
+	// Submit makes a credential of what was typed, has the service confirm it, and learns who the
+	// account is. Nothing of values is kept but what the credential needs. ErrInvalidGrant: the
+	// service does not take it; what was typed is wrong.
+	Submit(ctx context.Context, values map[string]secret.Text) (Grant, error)
 }
 
 // Revoker makes a credential useless at the service. Revoking one that already is, is no error.
@@ -136,7 +147,11 @@ func New(c Connection, d Deps) (*Provider, error) {
 	if c.AuthStyle == "" {
 		c.AuthStyle = AuthBasic
 	}
-	return p.open(c, d), nil
+	open := func(c Connection) *Provider { return p.open(c, d) }
+	if len(c.asked()) == 0 {
+		return open(c), nil
+	}
+	return openCustomers(c, open), nil
 }
 
 // protocol is one way of speaking. A new one is a file with a function that returns its protocol,

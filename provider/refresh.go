@@ -58,6 +58,7 @@ func (c Credential) succeededBy(next Credential) Credential {
 	if next.TokenType == "" {
 		next.TokenType = c.TokenType
 	}
+	next.Settings = c.Settings
 	return next
 }
 
