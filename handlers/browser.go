@@ -71,29 +71,6 @@ func (s *site) carryOn(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, address) // RFC 9700 §4.12
 }
 
-// callback takes what the service sent back and leaves its address at once, so that code and state
-// are gone from the address bar (RFC 9700 §4.2.4).
-func (s *site) callback(c echo.Context) error {
-	authID, err := authIDOf(c)
-	if err != nil {
-		return err
-	}
-	state, cb, err := callbackQuery(c.Request().URL.RawQuery)
-	if err != nil {
-		return err
-	}
-	session, ok := oauthstate.SessionOf(state)
-	if !ok {
-		return connect.ErrExpired // no state of ours
-	}
-	browser := s.cookies.browser(c.Request(), session)
-	ticket, err := s.Connect.Complete(c.Request().Context(), authID, browser, state, cb)
-	if err != nil {
-		return err
-	}
-	return c.Redirect(http.StatusSeeOther, resultPath(ticket))
-}
-
 // result tells how it ended. It never leads to the service by itself: whoever holds a window can
 // send it here at once, past the ticket page with its warning, so a session that has not ended and
 // one that is tried again go through that page.
