@@ -148,6 +148,21 @@ func (c *client) getJSON(ctx context.Context, op, address string, authorize func
 	})
 }
 
+// getAny is getJSON for an answer of which only that it is one of success counts.
+func (c *client) getAny(ctx context.Context, op, address string, authorize func(*http.Request)) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return &Error{Op: op, Kind: ErrUnavailable, Code: "the endpoint is no URL"}
+	}
+	authorize(req)
+	return c.do(ctx, leg{op: op, req: req}, func(ans answer) error {
+		if ans.status >= 400 {
+			return &Error{Op: op, Kind: ErrRefused, Status: ans.status}
+		}
+		return nil
+	})
+}
+
 // cutOff is unreachable for a leg under way: where the watch has ended it, the transport's error may
 // say no more than that it was cancelled.
 func cutOff(ctx, watched context.Context, op string, err error) *Error {

@@ -95,7 +95,7 @@ func TestCloneSharesNothing(t *testing.T) {
 }
 
 func TestProtocols(t *testing.T) {
-	if diff := cmp.Diff([]string{"oauth2", "oidc"}, Protocols()); diff != "" {
+	if diff := cmp.Diff([]string{"oauth2", "oidc", "api_key", "basic", "password"}, Protocols()); diff != "" {
 		t.Errorf("protocols (-want +got):\n%s", diff)
 	}
 }

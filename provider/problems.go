@@ -45,7 +45,9 @@ func (c Connection) Problems() []Problem {
 	if _, direct := protocolNamed(c.Provider); direct && c.Protocol != "" && c.Protocol != c.Provider {
 		problems = append(problems, Problem{"protocol", "differs from provider, which is a protocol itself", "leave protocol out"})
 	}
-	problems = append(problems, c.clientProblems()...)
+	if !p.clientless {
+		problems = append(problems, c.clientProblems()...)
+	}
 	problems = append(problems, c.scopeProblems()...)
 	problems = append(problems, paramProblems("authorize_params", c.AuthorizeParams, reservedAuthorizeParams())...)
 	problems = append(problems, paramProblems("token_params", c.TokenParams, reservedTokenParams())...)

@@ -160,10 +160,12 @@ type protocol struct {
 	name     string
 	problems func(Connection) []Problem // what this protocol in particular asks of a connection
 	open     func(Connection, Deps) *Provider
+
+	clientless bool // no client is registered at the service
 }
 
 func protocols() []protocol {
-	return []protocol{oauth2Protocol(), oidcProtocol()}
+	return []protocol{oauth2Protocol(), oidcProtocol(), apiKeyProtocol(), basicProtocol(), passwordProtocol()}
 }
 
 // Protocols names the protocols that a connection can use directly.

@@ -40,7 +40,7 @@ func TestRefreshRequest(t *testing.T) {
 		AuthNone:  {url.Values{"client_id": {"client id"}}, " "},
 	}
 	for style, test := range styles {
-		for _, protocol := range Protocols() {
+		for _, protocol := range signInProtocols {
 			t.Run(protocol+" "+style, func(t *testing.T) {
 				s := newService(t)
 				c := s.connections()[protocol]
@@ -169,7 +169,7 @@ func TestRefreshFailures(t *testing.T) {
 		"hanging":                     {hang, ErrUnavailable},
 	}
 	for name, test := range tests {
-		for _, protocol := range Protocols() {
+		for _, protocol := range signInProtocols {
 			t.Run(name+", "+protocol, func(t *testing.T) {
 				t.Parallel()
 				s := newService(t)
@@ -244,7 +244,7 @@ func TestRefreshWithoutEndpoint(t *testing.T) {
 
 // TestRefreshesStandApart: neither do they keep users from signing in, nor the other way round.
 func TestRefreshesStandApart(t *testing.T) {
-	for _, protocol := range Protocols() {
+	for _, protocol := range signInProtocols {
 		t.Run(protocol, func(t *testing.T) {
 			s := newService(t)
 			s.answer("/token", func(w http.ResponseWriter, r *http.Request) {

@@ -276,3 +276,6 @@ func checkQuiet(t *testing.T, err error, more ...string) {
 }
 
 func s256(verifier string) string { return oauth2.S256ChallengeFromVerifier(verifier) }
+
+// signInProtocols are those that work with a token endpoint.
+var signInProtocols = []string{"oauth2", "oidc"}
