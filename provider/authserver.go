@@ -33,7 +33,6 @@ func (s authServer) authorize(e endpoints, scopes []string, state, nonce secret.
 	}
 	attempt := Attempt{
 		State:       state,
-		Verifier:    secret.New(oauth2.GenerateVerifier()), // 32 random bytes
 		Nonce:       nonce,
 		RedirectURI: redirectURI,
 		Fingerprint: fingerprint(s.conn, e, redirectURI),
@@ -46,8 +45,11 @@ func (s authServer) authorize(e endpoints, scopes []string, state, nonce secret.
 	query.Set("client_id", s.conn.ClientID)
 	query.Set("redirect_uri", redirectURI)
 	query.Set("state", state.Reveal())
-	query.Set("code_challenge", oauth2.S256ChallengeFromVerifier(attempt.Verifier.Reveal()))
-	query.Set("code_challenge_method", "S256")
+	if s.conn.PKCE != PKCENone {
+		attempt.Verifier = secret.New(oauth2.GenerateVerifier()) // 32 random bytes
+		query.Set("code_challenge", oauth2.S256ChallengeFromVerifier(attempt.Verifier.Reveal()))
+		query.Set("code_challenge_method", "S256")
+	}
 	if len(scopes) > 0 {
 		query.Set("scope", strings.Join(scopes, s.conn.scopeSeparator()))
 	}
@@ -67,7 +69,9 @@ func (s authServer) exchange(ctx context.Context, e endpoints, a Attempt, cb Cal
 	form := s.tokenForm("authorization_code")
 	form.Set("code", cb.Code.Reveal())
 	form.Set("redirect_uri", a.RedirectURI)
-	form.Set("code_verifier", a.Verifier.Reveal())
+	if !a.Verifier.IsZero() {
+		form.Set("code_verifier", a.Verifier.Reveal())
+	}
 	return s.askForTokens(ctx, posting{op: opExchange, endpoint: e.token, form: form})
 }
 
@@ -99,7 +103,7 @@ func checkCallback(c Connection, e endpoints, a Attempt, cb Callback) error {
 	switch {
 	case a.Fingerprint != fingerprint(c, e, a.RedirectURI):
 		return &Error{Op: op, Kind: ErrChanged}
-	case a.Verifier.IsZero():
+	case a.Verifier.IsZero() && c.PKCE != PKCENone:
 		return &Error{Op: op, Kind: ErrNotVerified, Code: "attempt without verifier"}
 	case cb.Issuer == "" && e.issuerPromised:
 		return &Error{Op: op, Kind: ErrNotVerified, Code: "iss is missing"}

@@ -131,6 +131,7 @@ func oauth2Problems(c Connection) []Problem {
 		c.templateProblem("token_url", c.TokenURL, required),
 		c.templateProblem("identity.url", c.Identity.URL, required),
 		pathProblem("identity.id", c.Identity.ID),
+		c.authServerProblems(),
 	)
 	if c.Identity.ID == "" {
 		problems = append(problems, Problem{"identity.id", "is missing", "name where the answer of identity.url has the account's stable id"})

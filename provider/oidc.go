@@ -125,6 +125,7 @@ func oidcProblems(c Connection) []Problem {
 		unused("token_url", c.TokenURL, discovered),
 		c.templateProblem("identity.url", c.Identity.URL, optional),
 		unused("identity.id", c.Identity.ID, "leave it out: the ID token's sub is the id"),
+		c.authServerProblems(),
 	)
 	if strings.Contains(c.Issuer, "?") {
 		problems = append(problems, Problem{"issuer", "has a query", "leave out the question mark and what follows"})

@@ -1,0 +1,42 @@
+package provider
+
+import (
+	"slices"
+	"testing"
+
+	"linkgate/secret"
+)
+
+// TestAuthServerProblems is TestProblems for what oauth2 and oidc have in common.
+func TestAuthServerProblems(t *testing.T) {
+	tests := map[string]struct {
+		base   func() Connection
+		change func(c *Connection)
+		want   []string
+	}{
+		"pkce S256":                 {goodOAuth2, func(c *Connection) { c.PKCE = "S256" }, nil},
+		"pkce none":                 {goodOIDC, func(c *Connection) { c.PKCE = "none" }, nil},
+		"pkce plain":                {goodOAuth2, func(c *Connection) { c.PKCE = "plain" }, []string{"pkce"}},
+		"pkce in another case":      {goodOAuth2, func(c *Connection) { c.PKCE = "s256" }, []string{"pkce"}},
+		"public client, pkce":       {goodOAuth2, public, nil},
+		"public client without any": {goodOAuth2, func(c *Connection) { public(c); c.PKCE = "none" }, []string{"pkce"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := test.base()
+			test.change(&c)
+			var got []string
+			for _, p := range c.Problems() {
+				got = append(got, p.Key)
+				if p.Text == "" || p.Remedy == "" {
+					t.Errorf("%s: text or remedy is missing: %+v", p.Key, p)
+				}
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("keys: want %q, got %q", test.want, got)
+			}
+		})
+	}
+}
+
+func public(c *Connection) { c.AuthStyle, c.ClientSecret = AuthNone, secret.Text{} }
