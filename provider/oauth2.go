@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -34,7 +35,7 @@ func openOAuth2(c Connection, d Deps) *Provider {
 	p := &Provider{
 		Connection: c,
 		Redirector: redirector,
-		Refresher:  newRefresher(server, d.Log, func(context.Context) (string, error) { return c.TokenURL, nil }),
+		Refresher:  newRefresher(server, d.Log, func(context.Context) (string, error) { return cmp.Or(c.RefreshURL, c.TokenURL), nil }),
 		Identifier: redirector.identifier,
 		Applier:    applier{place: c.Credential},
 	}
@@ -129,6 +130,7 @@ func oauth2Problems(c Connection) []Problem {
 		c.templateProblem("issuer", c.Issuer, optional),
 		c.templateProblem("authorize_url", c.AuthorizeURL, required),
 		c.templateProblem("token_url", c.TokenURL, required),
+		c.templateProblem("refresh_url", c.RefreshURL, optional),
 		c.templateProblem("identity.url", c.Identity.URL, required),
 		pathProblem("identity.id", c.Identity.ID),
 		c.authServerProblems(),

@@ -123,6 +123,7 @@ func oidcProblems(c Connection) []Problem {
 		c.templateProblem("issuer", c.Issuer, required),
 		unused("authorize_url", c.AuthorizeURL, discovered),
 		unused("token_url", c.TokenURL, discovered),
+		unused("refresh_url", c.RefreshURL, discovered),
 		c.templateProblem("identity.url", c.Identity.URL, optional),
 		unused("identity.id", c.Identity.ID, "leave it out: the ID token's sub is the id"),
 		c.authServerProblems(),

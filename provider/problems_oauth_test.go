@@ -20,6 +20,9 @@ func TestAuthServerProblems(t *testing.T) {
 		"pkce in another case":      {goodOAuth2, func(c *Connection) { c.PKCE = "s256" }, []string{"pkce"}},
 		"public client, pkce":       {goodOAuth2, public, nil},
 		"public client without any": {goodOAuth2, func(c *Connection) { public(c); c.PKCE = "none" }, []string{"pkce"}},
+		"refresh_url":               {goodOAuth2, func(c *Connection) { c.RefreshURL = "https://a.example/refresh" }, nil},
+		"refresh_url not https":     {goodOAuth2, func(c *Connection) { c.RefreshURL = "http://a.example/refresh" }, []string{"refresh_url"}},
+		"refresh_url, oidc":         {goodOIDC, func(c *Connection) { c.RefreshURL = "https://a.example/refresh" }, []string{"refresh_url"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
