@@ -52,6 +52,7 @@ type Connection struct {
 	Paths   AnswerPaths `yaml:"paths"` // password: into the answers of both
 
 	RemovalSecret secret.Text `yaml:"removal_secret"` // proves the service at /hooks/{auth_id}/removed; empty: nobody can
+	RemovalID     string      `yaml:"removal_id"`     // where the service names the account there: a parameter, or a path as in IdentityPaths; empty: the usual ones
 
 	// What is known of this service's tokens.
 	Lifetime  time.Duration `yaml:"lifetime"`   // of an access token whose answer states none; zero: unknown

@@ -53,6 +53,7 @@ func (c Connection) Problems() []Problem {
 	problems = append(problems, paramProblems("token_params", c.TokenParams, reservedTokenParams())...)
 	problems = append(problems, c.fieldProblems()...)
 	problems = append(problems, c.templateProblem("revoke_url", c.RevokeURL, optional)...)
+	problems = append(problems, c.removalProblems()...)
 	problems = append(problems, c.tokenProblems()...)
 	problems = append(problems, pathProblem("identity.name", c.Identity.Name)...)
 	problems = append(problems, c.settingProblems()...)

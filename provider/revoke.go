@@ -2,15 +2,18 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/url"
+	"regexp"
 	"time"
 
 	"linkgate/secret"
 )
 
-// revoker revokes tokens at an RFC 7009 endpoint.
+// revoker revokes tokens at an RFC 7009 endpoint, or by a DELETE (RevokeMethod).
 type revoker struct {
 	authServer
 	log      *slog.Logger
@@ -42,6 +45,9 @@ func (r *revoker) Revoke(ctx context.Context, c Credential) error {
 	}
 	if endpoint == "" {
 		return &Error{Op: opRevoke, Kind: ErrUnsupported, Code: "no revocation endpoint"}
+	}
+	if r.conn.RevokeMethod == RevokeDelete {
+		return r.delete(ctx, endpoint, c)
 	}
 	tokens := []struct {
 		hint  string
@@ -86,14 +92,80 @@ func (r *revoker) revoke(ctx context.Context, endpoint string, token secret.Text
 	form := url.Values{"token": {token.Reveal()}, "token_type_hint": {hint}}
 	err := r.postForm(ctx, posting{op: opRevoke, endpoint: endpoint, form: form}, func(answer) error { return nil })
 	var refused *Error
-	if !errors.As(err, &refused) {
-		return err
-	}
-	switch refused.Code {
-	case "unsupported_token_type":
+	if errors.As(err, &refused) && refused.Code == "unsupported_token_type" {
 		return errTokenType
-	case "invalid_token", "invalid_grant":
+	}
+	return unlessWorthless(err)
+}
+
+// unlessWorthless is err, unless the service says in words of OAuth's that there is nothing to revoke.
+func unlessWorthless(err error) error {
+	var refused *Error
+	if errors.As(err, &refused) && (refused.Code == "invalid_token" || refused.Code == "invalid_grant") {
 		return nil
 	}
 	return err
+}
+
+// delete has the service end what the access token authorises: the token is all that says whose
+// access it is, so the refresh token and the client's own credentials stay here.
+func (r *revoker) delete(ctx context.Context, endpoint string, c Credential) error {
+	if c.AccessToken.IsZero() {
+		return nil
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, endpoint, nil)
+	if err != nil {
+		return &Error{Op: opRevoke, Kind: ErrUnavailable, Code: "the endpoint is no URL"}
+	}
+	req.Header.Set("Accept", "application/json")
+	applier{place: r.conn.Credential}.Apply(req, c)
+	return r.client.do(ctx, leg{op: opRevoke, req: req}, func(ans answer) error {
+		if isGone(ans) {
+			return nil
+		}
+		sent := url.Values{"token": {c.AccessToken.Reveal()}}
+		return unlessWorthless(refusal(opRevoke, ans, sent, r.conn.ClientSecret))
+	})
+}
+
+// isGone tells whether what was to be deleted is not there any more: the service does not know the
+// token (401), lets it do nothing, or has nothing at the address. A 403 that is no JSON is a
+// firewall's, and says nothing about the token.
+func isGone(ans answer) bool {
+	switch ans.status {
+	case http.StatusUnauthorized, http.StatusNotFound, http.StatusGone:
+		return true
+	case http.StatusForbidden:
+		return json.Valid(ans.body)
+	}
+	return false
+}
+
+// removalSecretForm is what can be a segment of a path and a value in a query as it stands.
+var removalSecretForm = regexp.MustCompile(`^[A-Za-z0-9_.~-]+$`)
+
+// shortestRemovalSecret keeps a secret that whoever knows the address may try from being guessed.
+const shortestRemovalSecret = 24 // characters
+
+// removalProblems are those of how access ends, from our side and from the service's.
+func (c Connection) removalProblems() []Problem {
+	var problems []Problem
+	switch c.RevokeMethod {
+	case "", RevokePost, RevokeDelete:
+	default:
+		problems = append(problems, Problem{"revoke_method", "is unknown: " + shown(c.RevokeMethod), "use post (RFC 7009) or delete, or leave it out for post"})
+	}
+	if c.RevokeMethod == RevokeDelete && c.RevokeURL == "" {
+		problems = append(problems, Problem{"revoke_method", "has no address to send DELETE to", "set revoke_url, or leave revoke_method out"})
+	}
+	removal := c.RemovalSecret.Reveal()
+	switch {
+	case removal == "":
+		if c.RemovalID != "" {
+			problems = append(problems, Problem{"removal_id", "is not used without removal_secret", "set removal_secret, or leave removal_id out"})
+		}
+	case len(removal) < shortestRemovalSecret, !removalSecretForm.MatchString(removal):
+		problems = append(problems, Problem{"removal_secret", "is too short, or does not fit into an address", "make one with: openssl rand -hex 32"})
+	}
+	return append(problems, pathProblem("removal_id", c.RemovalID)...)
 }

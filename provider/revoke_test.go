@@ -170,3 +170,121 @@ func TestRetryAfter(t *testing.T) {
 		}
 	}
 }
+
+// deletions has /revoke answer as told, and returns what has arrived there.
+func (s *service) deletions(answer http.HandlerFunc) (arrived func() []*http.Request) {
+	var got []*http.Request
+	s.answer("/revoke", func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		got = append(got, r)
+		s.mu.Unlock()
+		answer(w, r)
+	})
+	return func() []*http.Request {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return slices.Clone(got)
+	}
+}
+
+// TestDeleteRequest: one DELETE with the access token where the service's API wants it, and nothing else.
+func TestDeleteRequest(t *testing.T) {
+	for name, test := range map[string]struct {
+		place  CredentialPlace
+		header string
+		want   string
+	}{
+		"bearer":        {CredentialPlace{}, "Authorization", "Bearer " + theAccessToken},
+		"its own place": {CredentialPlace{Header: "X-Api-Key"}, "X-Api-Key", theAccessToken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t)
+			got := s.deletions(replying(200, `{}`))
+			c := s.oauth2()
+			c.RevokeMethod, c.AuthStyle, c.Credential = RevokeDelete, AuthPost, test.place
+			if err := s.open(c).Revoker.Revoke(t.Context(), theCredential()); err != nil {
+				t.Fatal(err)
+			}
+			if len(got()) != 1 {
+				t.Fatalf("%d requests, want 1: for the access token", len(got()))
+			}
+			r := got()[0]
+			if r.Method != "DELETE" || r.Header.Get(test.header) != test.want {
+				t.Errorf("got %s with %s %q, want DELETE with %q", r.Method, test.header, r.Header.Get(test.header), test.want)
+			}
+			if r.URL.RawQuery != "" || r.ContentLength != 0 || len(r.PostForm) != 0 {
+				t.Errorf("query %q, %d bytes of body; want neither", r.URL.RawQuery, r.ContentLength)
+			}
+		})
+	}
+}
+
+func TestDeleteAnswers(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer http.HandlerFunc
+		want   error
+	}{
+		"done":                     {replying(200, `{}`), nil},
+		"no content":               {replying(204, ``), nil},
+		"the token is worthless":   {replying(401, `{"errors":[{"code":"unauthorized"}]}`), nil},
+		"it may not any more":      {replying(403, `{"errors":[{"code":"forbidden"}]}`), nil},
+		"nothing there":            {replying(404, ``), nil},
+		"gone":                     {replying(410, ``), nil},
+		"useless already":          {replying(400, `{"error":"invalid_token"}`), nil},
+		"a firewall":               {replying(403, `<html>`), ErrUnavailable},
+		"not understood":           {replying(400, `{"errors":[]}`), ErrUnavailable},
+		"refused":                  {replying(400, `{"error":"unsupported_method"}`), ErrRefused},
+		"too many requests":        {replying(429, ``), ErrUnavailable},
+		"down":                     {replying(503, ``), ErrUnavailable},
+		"moved":                    {moved(307, ``), ErrUnavailable},
+		"dropped":                  {drop, ErrUnavailable},
+		"error under the code 200": {replying(200, `{"error":"server_error"}`), ErrUnavailable},
+		"the token as error":       {replying(400, `{"error":"`+theAccessToken+`"}`), ErrRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t)
+			got := s.deletions(test.answer)
+			c := s.oauth2()
+			c.RevokeMethod = RevokeDelete
+			err := s.open(c).Revoker.Revoke(t.Context(), theCredential())
+			if !errors.Is(err, test.want) {
+				t.Errorf("got %v, want %v", err, test.want)
+			}
+			if len(got()) != 1 {
+				t.Errorf("%d requests, want 1", len(got()))
+			}
+			checkQuiet(t, err)
+		})
+	}
+}
+
+func TestRemovalProblems(t *testing.T) {
+	const good = "0123456789abcdef0123456789abcdef"
+	for name, test := range map[string]struct {
+		change func(*Connection)
+		want   string // the key; empty: none
+	}{
+		"delete":                 {func(c *Connection) { c.RevokeMethod, c.RevokeURL = "delete", "https://a.example/revoke" }, ""},
+		"post":                   {func(c *Connection) { c.RevokeMethod = "post" }, ""},
+		"delete without address": {func(c *Connection) { c.RevokeMethod = "delete" }, "revoke_method"},
+		"unknown method":         {func(c *Connection) { c.RevokeMethod = "patch" }, "revoke_method"},
+		"removal":                {func(c *Connection) { c.RemovalSecret, c.RemovalID = secret.New(good), "app.id" }, ""},
+		"short secret":           {func(c *Connection) { c.RemovalSecret = secret.New(good[:23]) }, "removal_secret"},
+		"secret with a slash":    {func(c *Connection) { c.RemovalSecret = secret.New(good + "/") }, "removal_secret"},
+		"secret with a blank":    {func(c *Connection) { c.RemovalSecret = secret.New(good + "\n") }, "removal_secret"},
+		"id without secret":      {func(c *Connection) { c.RemovalID = "app.id" }, "removal_id"},
+		"id with a hole":         {func(c *Connection) { c.RemovalSecret, c.RemovalID = secret.New(good), "app..id" }, "removal_id"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := goodOAuth2()
+			test.change(&c)
+			problems := c.Problems()
+			if test.want == "" && len(problems) > 0 || test.want != "" && (len(problems) != 1 || problems[0].Key != test.want) {
+				t.Errorf("got %v, want a problem at %q", problems, test.want)
+			}
+			for _, p := range problems {
+				checkQuiet(t, p, good[:23])
+			}
+		})
+	}
+}
