@@ -64,6 +64,8 @@ type Connection struct {
 	Credential CredentialPlace `yaml:"credential"`
 	Calls      CallRules       `yaml:"calls"`
 	App        AppRules        `yaml:"app"`
+
+	Registration Registration `yaml:"registration"` // in place of ClientID and ClientSecret
 }
 
 // DefaultMargin is how long a credential that is handed out lasts at least, where its service lets
@@ -174,6 +176,7 @@ func (c Connection) Clone() Connection {
 	c.TokenParams = maps.Clone(c.TokenParams)
 	c.Identity.Settings = maps.Clone(c.Identity.Settings)
 	c.Calls.Allow = slices.Clone(c.Calls.Allow)
+	c.Registration.Metadata = maps.Clone(c.Registration.Metadata)
 	c.Resource, c.Fields = slices.Clone(c.Resource), slices.Clone(c.Fields)
 	c.Login.Params, c.Refresh.Params = maps.Clone(c.Login.Params), maps.Clone(c.Refresh.Params)
 	return c

@@ -112,7 +112,7 @@ func (c Connection) hostMistake(host string) string {
 		return ""
 	}
 	if whole := placeholderForm.FindString(host); whole == host {
-		if c.ClientSecret.IsZero() && c.SigningKey.IsZero() {
+		if c.ClientSecret.IsZero() && c.SigningKey.IsZero() && !c.Registration.On() {
 			return ""
 		}
 		return "lets the user name the host, and the client secret would be sent there"

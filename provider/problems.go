@@ -75,6 +75,9 @@ func (c Connection) unknownProvider() Problem {
 }
 
 func (c Connection) clientProblems() []Problem {
+	if c.Registration.On() {
+		return c.registrationProblems()
+	}
 	var problems []Problem
 	if c.ClientID == "" {
 		problems = append(problems, Problem{"client_id", "is missing", "copy it from the service's page about your app"})

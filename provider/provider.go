@@ -128,6 +128,19 @@ type Deps struct {
 	RootCAs              *x509.CertPool   // nil: the system's
 	Now                  func() time.Time // nil: time.Now
 	Log                  *slog.Logger     // nil: nowhere
+	// Client finds the present client of a connection that registers itself.
+	Client func(context.Context) (Client, error)
+}
+
+// filled is d with what it leaves out.
+func (d Deps) filled() Deps {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	return d
 }
 
 // New makes a connection ready to work. It calls nobody: what a service publishes about itself
@@ -137,17 +150,16 @@ func New(c Connection, d Deps) (*Provider, error) {
 		return nil, fmt.Errorf("making provider %q: %w", c.AuthID, problems[0])
 	}
 	p, _ := protocolNamed(c.protocol())
-	if d.Now == nil {
-		d.Now = time.Now
-	}
-	if d.Log == nil {
-		d.Log = slog.New(slog.DiscardHandler)
-	}
+	d = d.filled()
 	c = c.Clone()
 	if c.AuthStyle == "" {
 		c.AuthStyle = AuthBasic
 	}
 	open := func(c Connection) *Provider { return p.open(c, d) }
+	if c.Registration.On() {
+		withClient := open
+		open = func(c Connection) *Provider { return openRegistered(c, d.Client, withClient) }
+	}
 	if len(c.asked()) == 0 {
 		return open(c), nil
 	}
