@@ -14,6 +14,13 @@ const (
 	maxName    = 200 // runes
 )
 
+// IdentityInToken in place of identity.url: the token answer itself says who the account is, and the
+// service can't be asked later.
+const IdentityInToken = "token"
+
+// identifiedByToken: see IdentityInToken.
+func (c Connection) identifiedByToken() bool { return c.Identity.URL == IdentityInToken }
+
 // document is a JSON value whose numbers keep all their digits.
 type document struct{ value any }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // oauth2Redirector signs in with plain OAuth 2 (RFC 6749 §4.1). OAuth says nothing about who the
-// account is, so the service's own API is asked, at Identity.URL.
+// account is, so the service's own API is asked, at Identity.URL, unless the token answer says it.
 type oauth2Redirector struct {
 	authServer
 	endpoints  endpoints
@@ -36,8 +36,10 @@ func openOAuth2(c Connection, d Deps) *Provider {
 		Connection: c,
 		Redirector: redirector,
 		Refresher:  newRefresher(server, d.Log, func(context.Context) (string, error) { return cmp.Or(c.RefreshURL, c.TokenURL), nil }),
-		Identifier: redirector.identifier,
 		Applier:    applier{place: c.Credential},
+	}
+	if !c.identifiedByToken() {
+		p.Identifier = redirector.identifier
 	}
 	if c.RevokeURL != "" {
 		redirector.revoker = newRevoker(server, d.Log, func(context.Context) (string, error) { return c.RevokeURL, nil })
@@ -58,7 +60,7 @@ func (o *oauth2Redirector) Exchange(ctx context.Context, a Attempt, cb Callback)
 		return Grant{}, err
 	}
 	credential := tokens.credential(o.client.now(), o.conn.Lifetime)
-	identity, err := o.identifier.identify(ctx, credential)
+	identity, err := o.identity(ctx, tokens, credential)
 	if err != nil {
 		if o.revoker != nil {
 			o.revoker.withdraw(ctx, credential)
@@ -69,6 +71,22 @@ func (o *oauth2Redirector) Exchange(ctx context.Context, a Attempt, cb Callback)
 	return Grant{Credential: credential, Scopes: scopes, Missing: missing, Identity: identity}, nil
 }
 
+// identity is whose the tokens are: as their answer says itself, or else the service's API. What it
+// needs in URLs may stand in either.
+func (o *oauth2Redirector) identity(ctx context.Context, tokens tokenAnswer, c Credential) (identity Identity, err error) {
+	profile := tokens.whole
+	if !o.conn.identifiedByToken() {
+		if profile, err = o.identifier.read(ctx, c); err != nil {
+			return Identity{}, err
+		}
+	}
+	if identity, err = o.identifier.of(profile); err != nil {
+		return Identity{}, err
+	}
+	identity.Settings, err = o.conn.settings(tokens.whole, profile)
+	return identity, err
+}
+
 // oauth2Identifier asks the service's API whose token it is.
 type oauth2Identifier struct {
 	client *client
@@ -77,10 +95,19 @@ type oauth2Identifier struct {
 
 var _ Identifier = (*oauth2Identifier)(nil)
 
-// Identify implements Identifier.
+// Identify implements Identifier. Settings that only the token answer tells are not among the
+// identity's.
 func (i *oauth2Identifier) Identify(ctx context.Context, c Credential) (Identity, error) {
-	identity, err := i.identify(ctx, c)
-	return identity, ifRejected(err)
+	profile, err := i.read(ctx, c)
+	if err != nil {
+		return Identity{}, ifRejected(err)
+	}
+	identity, err := i.of(profile)
+	if err != nil {
+		return Identity{}, err
+	}
+	identity.Settings, err = i.conn.settingsTold(profile)
+	return identity, err
 }
 
 // ifRejected tells a credential that is worth nothing any more from other refusals. Of one that was
@@ -91,21 +118,19 @@ func ifRejected(err error) error {
 
 const opIdentify = "reading the identity"
 
-func (i *oauth2Identifier) identify(ctx context.Context, c Credential) (Identity, error) {
+func (i *oauth2Identifier) read(ctx context.Context, c Credential) (profile document, err error) {
 	authorize := func(r *http.Request) { applier{place: i.conn.Credential}.Apply(r, c) }
-	var profile document
-	if err := i.client.getJSON(ctx, opIdentify, i.conn.Identity.URL, authorize, &profile); err != nil {
-		return Identity{}, err
-	}
+	err = i.client.getJSON(ctx, opIdentify, i.conn.Identity.URL, authorize, &profile)
+	return profile, err
+}
+
+// of is whom a profile is of, without settings.
+func (i *oauth2Identifier) of(profile document) (Identity, error) {
 	subject, ok := profile.subject(i.conn.Identity.ID)
 	if !ok {
 		return Identity{}, &Error{Op: opIdentify, Kind: ErrNotVerified, Code: "no usable id at identity.id"}
 	}
-	settings, err := i.conn.settings(profile)
-	if err != nil {
-		return Identity{}, err
-	}
-	identity := Identity{Issuer: i.issuer(), Subject: subject, Settings: settings}
+	identity := Identity{Issuer: i.issuer(), Subject: subject}
 	if i.conn.Identity.Name != "" {
 		identity.Name = profile.name(i.conn.Identity.Name)
 	}
@@ -131,12 +156,12 @@ func oauth2Problems(c Connection) []Problem {
 		c.templateProblem("authorize_url", c.AuthorizeURL, required),
 		c.templateProblem("token_url", c.TokenURL, required),
 		c.templateProblem("refresh_url", c.RefreshURL, optional),
-		c.templateProblem("identity.url", c.Identity.URL, required),
+		c.identityURLProblem(),
 		pathProblem("identity.id", c.Identity.ID),
 		c.authServerProblems(),
 	)
 	if c.Identity.ID == "" {
-		problems = append(problems, Problem{"identity.id", "is missing", "name where the answer of identity.url has the account's stable id"})
+		problems = append(problems, Problem{"identity.id", "is missing", "name where the answer of identity.url, or with identity.url: token the token answer, has the account's stable id"})
 	}
 	return problems
 }

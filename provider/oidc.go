@@ -81,7 +81,7 @@ func (o *oidcRedirector) grant(ctx context.Context, m *metadata, tokens tokenAns
 		return Grant{}, err
 	}
 	credential := tokens.credential(o.client.now(), o.conn.Lifetime)
-	identity, err := o.identity(ctx, m, claims, credential)
+	identity, err := o.identity(ctx, m, claims, tokens, credential)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -89,13 +89,14 @@ func (o *oidcRedirector) grant(ctx context.Context, m *metadata, tokens tokenAns
 	return Grant{Credential: credential, Scopes: scopes, Missing: missing, Identity: identity}, nil
 }
 
-// identity takes name and settings from the ID token, and from userinfo what it leaves out;
+// identity takes name and settings from the ID token, settings from the answer around it too, and from
+// userinfo what those leave out;
 // userinfo is asked too when the connection wants it (identity.url). A service that can't answer for
 // a mere name fails nothing; one that answers for another account fails all (OIDC Core §5.3.2).
-func (o *oidcRedirector) identity(ctx context.Context, m *metadata, claims idClaims, c Credential) (Identity, error) {
+func (o *oidcRedirector) identity(ctx context.Context, m *metadata, claims idClaims, tokens tokenAnswer, c Credential) (Identity, error) {
 	identity := Identity{Issuer: m.Issuer, Subject: claims.subject, Name: claims.document.name(o.conn.namePaths()...)}
-	sources := []document{claims.document}
-	needed := o.conn.Identity.URL != "" || !o.conn.tellsSettings(claims.document)
+	sources := []document{claims.document, tokens.whole}
+	needed := o.conn.Identity.URL != "" || !o.conn.tellsSettings(sources...)
 	if needed || identity.Name == "" {
 		told, err := o.userinfo.of(ctx, m, claims.subject, c)
 		switch {

@@ -23,6 +23,11 @@ func TestAuthServerProblems(t *testing.T) {
 		"refresh_url":               {goodOAuth2, func(c *Connection) { c.RefreshURL = "https://a.example/refresh" }, nil},
 		"refresh_url not https":     {goodOAuth2, func(c *Connection) { c.RefreshURL = "http://a.example/refresh" }, []string{"refresh_url"}},
 		"refresh_url, oidc":         {goodOIDC, func(c *Connection) { c.RefreshURL = "https://a.example/refresh" }, []string{"refresh_url"}},
+		"identity in token":         {goodOAuth2, func(c *Connection) { c.Identity.URL = "token" }, nil},
+		"identity in token, oidc":   {goodOIDC, func(c *Connection) { c.Identity.URL = "token" }, []string{"identity.url"}},
+		"token as an id":            {goodOAuth2, func(c *Connection) { c.Identity = IdentityPaths{URL: "token", ID: "access_token"} }, []string{"identity.id"}},
+		"token as a name":           {goodOAuth2, func(c *Connection) { c.Identity = IdentityPaths{URL: "token", ID: "id", Name: "refresh_token.0"} }, []string{"identity.name"}},
+		"token as a setting":        {goodOIDC, func(c *Connection) { c.Identity.Settings = map[string]string{"shop": "id_token"} }, []string{"identity.settings.shop"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

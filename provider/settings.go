@@ -51,10 +51,10 @@ func (c Connection) settingsTold(sources ...document) (map[string]string, error)
 	return values, nil
 }
 
-// tellsSettings says whether a source has something for each of them.
-func (c Connection) tellsSettings(source document) bool {
+// tellsSettings says whether the sources have something for each of them.
+func (c Connection) tellsSettings(sources ...document) bool {
 	for _, path := range c.Identity.Settings {
-		if source.at(path) == nil {
+		if !slices.ContainsFunc(sources, func(d document) bool { return d.at(path) != nil }) {
 			return false
 		}
 	}

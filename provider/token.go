@@ -18,11 +18,13 @@ type tokenAnswer struct {
 	ExpiresOn    json.RawMessage `json:"expires_on"` // or this
 	Scope        json.RawMessage `json:"scope"`
 	IDToken      string          `json:"id_token"`
+
+	whole document // what services of some kinds say of the account beside the tokens
 }
 
 func readTokenAnswer(op string, ans answer) (tokenAnswer, error) {
 	var tokens tokenAnswer
-	if json.Unmarshal(ans.body, &tokens) != nil {
+	if json.Unmarshal(ans.body, &tokens) != nil || json.Unmarshal(ans.body, &tokens.whole) != nil {
 		return tokenAnswer{}, &Error{Op: op, Kind: ErrUnavailable, Code: "answer is not the JSON expected", Status: ans.status}
 	}
 	if !isToken(tokens.AccessToken) {
