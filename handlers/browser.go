@@ -27,17 +27,7 @@ func (s *site) ticket(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.writePage(c, http.StatusOK, page{
-		Page: templates.Ticket{
-			ServiceName: view.ServiceName,
-			UserName:    view.HostUserName,
-			UserID:      view.HostUserID,
-			Scopes:      view.Scopes,
-			Action:      ticketPath(ticket),
-			FormToken:   formToken(browser),
-		},
-		form: true,
-	})
+	return s.writePage(c, http.StatusOK, ticketPage(view, ticket, browser))
 }
 
 // mayBeBound tells whether Open may have bound its session to the browser: also when it failed
@@ -52,7 +42,8 @@ func mayBeBound(err error) bool {
 	return true
 }
 
-// carryOn sends the browser to the service: Continue on the ticket page, the one page with a form.
+// carryOn takes what the user has typed on the ticket page, the one page with a form, and sends the
+// browser on: to the service, or to the result. What can't be right is asked for once more.
 func (s *site) carryOn(c echo.Context) error {
 	ticket, err := ticketOf(c)
 	if err != nil {
@@ -60,11 +51,19 @@ func (s *site) carryOn(c echo.Context) error {
 	}
 	r := c.Request()
 	r.Body = http.MaxBytesReader(c.Response(), r.Body, bodyLimit)
+	values, malformed := typed(r)
 	browser := s.cookies.browser(r, oauthstate.IDOf(ticket))
 	if err := s.fromOurForm(r, browser); err != nil {
 		return err
 	}
-	address, err := s.Connect.Continue(r.Context(), ticket, browser, nil)
+	if malformed != nil {
+		return malformed
+	}
+	address, err := s.Connect.Continue(r.Context(), ticket, browser, values)
+	var mistaken *connect.FieldsError
+	if errors.As(err, &mistaken) {
+		return s.writePage(c, http.StatusUnprocessableEntity, ticketPageAgain(mistaken, ticket, browser, values))
+	}
 	if err != nil {
 		return err
 	}

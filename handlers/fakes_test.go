@@ -52,6 +52,7 @@ type fake struct {
 	view    connect.View
 	result  connect.Result
 	cb      provider.Callback
+	values  map[string]secret.Text
 }
 
 func (f *fake) called(words ...string) error {
@@ -87,7 +88,10 @@ func (f *fake) Open(_ context.Context, ticket, browser string) (connect.View, er
 	return f.view, f.called("Open", ticket, browser)
 }
 
-func (f *fake) Continue(_ context.Context, ticket, browser string, _ map[string]secret.Text) (string, error) {
+func (f *fake) Continue(_ context.Context, ticket, browser string, values map[string]secret.Text) (string, error) {
+	f.mu.Lock()
+	f.values = values
+	f.mu.Unlock()
 	return f.address, f.called("Continue", ticket, browser)
 }
 

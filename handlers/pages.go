@@ -13,7 +13,8 @@ import (
 // page is a page and what its content security policy must allow.
 type page struct {
 	templates.Page
-	form   bool // it has a form whose answer leads to the service
+	form   bool // it has a form
+	stays  bool // its form's answer leads to no other site
 	script bool
 }
 
@@ -65,7 +66,8 @@ func (p pageHeaders) set(h http.Header) {
 // could run anything else. data: is for the icon.
 //
 // Chromium holds form-action against every redirect that follows a form, and from a service's
-// authorization endpoint a sign-in may go on to identity providers that nobody can list here.
+// authorization endpoint a sign-in may go on to identity providers that nobody can list here. A form
+// for keys and passwords leads to us alone, so there nobody could have it sent anywhere else.
 func (p pageHeaders) policy(of page) string {
 	var b strings.Builder
 	b.WriteString("default-src 'none'; base-uri 'none'; frame-ancestors 'none'; img-src data:; style-src " + p.style)
@@ -76,7 +78,11 @@ func (p pageHeaders) policy(of page) string {
 		b.WriteString("; form-action 'none'")
 		return b.String()
 	}
-	b.WriteString("; form-action 'self' https:")
+	b.WriteString("; form-action 'self'")
+	if of.stays {
+		return b.String()
+	}
+	b.WriteString(" https:")
 	if !p.https {
 		b.WriteString(" http:")
 	}

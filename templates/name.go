@@ -13,13 +13,16 @@ const (
 // displayName makes a name that somebody else chose safe to show beside our own words. Characters
 // that turn the reading direction around or can't be seen are dropped, white space becomes one
 // space, and it is cut when it is too long. Joiners stay: Persian and many emoji need them.
-func displayName(name string) string {
+func displayName(name string) string { return displayText(name, nameLimit) }
+
+// displayText does the same for text that may have limit runes.
+func displayText(text string, limit int) string {
 	seen := strings.Map(func(r rune) rune {
 		if invisible(r) && !unicode.IsSpace(r) {
 			return -1
 		}
 		return r
-	}, strings.ToValidUTF8(name, "\uFFFD"))
+	}, strings.ToValidUTF8(text, "\uFFFD"))
 	var out []rune
 	marks := 0
 	for _, r := range strings.Join(strings.Fields(seen), " ") {
@@ -30,7 +33,7 @@ func displayName(name string) string {
 		}
 		switch {
 		case marks > markLimit:
-		case len(out) == nameLimit:
+		case len(out) == limit:
 			return strings.TrimSpace(string(out)) + "…"
 		default:
 			out = append(out, r)

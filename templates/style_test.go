@@ -52,9 +52,9 @@ func TestContrast(t *testing.T) {
 		}{
 			{"ink", "card", 4.5}, {"ink", "paper", 4.5}, {"ink", "tint", 4.5}, {"ink", "warn-tint", 4.5},
 			{"soft", "card", 4.5}, {"soft", "paper", 4.5}, {"soft", "glow", 4.5}, {"soft", "tint", 4.5},
-			{"warn", "warn-tint", 4.5}, {"bad", "bad-tint", 4.5},
+			{"warn", "warn-tint", 4.5}, {"bad", "bad-tint", 4.5}, {"bad", "card", 4.5}, {"ink", "bad-tint", 4.5},
 			{"on-accent", "accent", 4.5}, {"on-accent", "accent-strong", 4.5},
-			{"accent", "card", 3}, {"accent", "tint", 3}, {"accent", "glow", 3}, {"control", "card", 3},
+			{"accent", "card", 4.5}, {"accent", "tint", 3}, {"accent", "bad-tint", 3}, {"accent", "glow", 3}, {"control", "card", 3},
 		} {
 			a, b := luminance(t, colours[pair.front]), luminance(t, colours[pair.back])
 			if got := (math.Max(a, b) + 0.05) / (math.Min(a, b) + 0.05); got < pair.want {

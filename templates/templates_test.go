@@ -36,8 +36,15 @@ func everyPage() map[string]Page {
 		"ticket":         Ticket{ServiceName: hostile, UserName: hostile, UserID: hostile, Scopes: []string{hostile}, Action: "/connect/x", FormToken: "f"},
 		"ticket by id":   Ticket{ServiceName: "GitHub", UserID: hostile, Action: "/connect/x"},
 		"ticket of none": Ticket{Action: "/connect/x"},
-		"failed oddly":   Result{State: "failed", Reason: "no such reason", TryAgain: "/connect/x"},
-		"stalled":        Result{State: "relaying", Stalled: true, ServiceName: hostile, TryAgain: "/connect/x", Refresh: "/connect/x/result"},
+		"ticket that asks": Ticket{ServiceName: hostile, UserID: "u", Action: "/connect/x", Fields: []Field{
+			{Key: "subdomain", Label: hostile, Help: hostile, Link: "https://help.example/?a=" + hostile, Example: hostile}}},
+		"form": Ticket{ServiceName: "Amino", UserID: "u", Action: "/connect/x", Form: true, Fields: aForm()},
+		"form again": Ticket{ServiceName: hostile, UserID: "u", Action: "/connect/x", Form: true, Again: true, Fields: []Field{
+			{Key: "subdomain", Label: hostile, Link: "javascript:alert(1)", Value: "</title><script>alert(1)</script>\"'", Mistake: "malformed"},
+			{Key: "user", Label: "User", Mistake: "missing"}, {Key: "password", Label: "Password", Secret: true, Mistake: "rejected"}}},
+		"form again, all wrong": Ticket{UserID: "u", Action: "/connect/x", Form: true, Again: true, Fields: aForm()},
+		"failed oddly":          Result{State: "failed", Reason: "no such reason", TryAgain: "/connect/x"},
+		"stalled":               Result{State: "relaying", Stalled: true, ServiceName: hostile, TryAgain: "/connect/x", Refresh: "/connect/x/result"},
 	}
 	for _, state := range []string{"working", "relaying", "linked", "pending"} {
 		pages[state] = Result{State: state, ServiceName: hostile, AccountName: hostile, Missing: []string{hostile},
@@ -52,6 +59,14 @@ func everyPage() map[string]Page {
 		pages["problem "+string(kind)] = Problem{Kind: kind, RequestID: "R1"}
 	}
 	return pages
+}
+
+// aForm is what a service with a password could ask for.
+func aForm() []Field {
+	return []Field{
+		{Key: "user", Label: "E-mail", Help: "The one that you sign in with.", Example: "ada@example.com"},
+		{Key: "password", Label: "Password", Link: "https://help.example/password", Secret: true},
+	}
 }
 
 // document is what a page has to have, read by a parser that forgives nothing.
@@ -91,12 +106,13 @@ func parse(t *testing.T, page string) document {
 func (d *document) element(e xml.StartElement) {
 	for _, a := range e.Attr {
 		switch {
+		case e.Name.Local == "a" && a.Name.Local == "href" && leavesNoTrace(e):
 		case e.Name.Local == "html" && a.Name.Local == "lang":
 			d.lang = a.Value
 		case e.Name.Local == "html" && a.Name.Local == "dir":
 			d.dir = a.Value
 		case a.Name.Local == "href" || a.Name.Local == "src" || a.Name.Local == "action":
-			if !strings.HasPrefix(a.Value, "/") && !strings.HasPrefix(a.Value, "data:") {
+			if !strings.HasPrefix(a.Value, "/") && !strings.HasPrefix(a.Value, "#") && !strings.HasPrefix(a.Value, "data:") {
 				d.external++
 			}
 		}
@@ -109,6 +125,23 @@ func (d *document) element(e xml.StartElement) {
 	case "script":
 		d.scripts = append(d.scripts, "")
 	}
+}
+
+// leavesNoTrace tells a link that a user may follow elsewhere: in a window of its own, which learns
+// neither where it comes from nor gets a hold on ours.
+func leavesNoTrace(e xml.StartElement) bool {
+	var target, rel, href string
+	for _, a := range e.Attr {
+		switch a.Name.Local {
+		case "target":
+			target = a.Value
+		case "rel":
+			rel = a.Value
+		case "href":
+			href = a.Value
+		}
+	}
+	return target == "_blank" && rel == "noopener noreferrer" && (strings.HasPrefix(href, "https:") || href == "#ZgotmplZ")
 }
 
 func (d *document) text(element, text string) {

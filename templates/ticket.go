@@ -1,5 +1,7 @@
 package templates
 
+import "slices"
+
 // Ticket is the page that is shown before anything is granted: who connects what. It is the only
 // thing between a forwarded address and somebody else's account, so it names the host user and
 // warns (cross-user session fixation, see SECURITY in the README).
@@ -8,8 +10,11 @@ type Ticket struct {
 	UserName    string // may be empty; users may choose theirs, so it proves nothing by itself
 	UserID      string // shown as well, below the name
 	Scopes      []string
-	Action      string // path that Continue posts to
-	FormToken   string // sent along with it
+	Fields      []Field // what the user is asked for
+	Form        bool    // what is typed is the credential, or brings one; else the user goes on to the service
+	Again       bool    // what was typed before was not taken
+	Action      string  // path that the button posts to
+	FormToken   string  // sent along with it
 }
 
 func (Ticket) template() string { return "ticket" }
@@ -36,3 +41,32 @@ func (t Ticket) UserInitial() string {
 
 // ScopeList is the scopes to show.
 func (t Ticket) ScopeList() []string { return displayNames(t.Scopes) }
+
+// Inputs is the fields to show. After a mistake the page opens at the first, which needs no script.
+func (t Ticket) Inputs() []Field {
+	inputs := slices.Clone(t.Fields)
+	if !t.Again || len(inputs) == 0 {
+		return inputs
+	}
+	first := slices.IndexFunc(inputs, func(f Field) bool { return f.Mistake != "" })
+	inputs[max(first, 0)].Focus = true
+	return inputs
+}
+
+// Mistaken is the fields that have a mistake.
+func (t Ticket) Mistaken() []Field {
+	return slices.DeleteFunc(slices.Clone(t.Fields), func(f Field) bool { return f.Mistake == "" })
+}
+
+// Emptied tells whether there was a secret, which has to be typed once more.
+func (t Ticket) Emptied() bool {
+	return slices.ContainsFunc(t.Fields, func(f Field) bool { return f.Secret })
+}
+
+// Button is the key of the button's word.
+func (t Ticket) Button() string {
+	if t.Form {
+		return "ticket.connect"
+	}
+	return "ticket.continue"
+}
