@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,7 +58,7 @@ type registeredApp struct {
 	AuthID      string `json:"auth_id"`
 	Provider    string `json:"provider"`
 	Name        string `json:"name"`
-	RedirectURI string `json:"redirect_uri"`
+	RedirectURI string `json:"redirect_uri,omitempty"` // empty: there is nothing to register
 }
 
 func check(cmd *cobra.Command, o checkOptions) error {
@@ -90,9 +91,11 @@ func check(cmd *cobra.Command, o checkOptions) error {
 func registeredApps(c config.Config) []registeredApp {
 	apps := make([]registeredApp, 0, len(c.Connections))
 	for _, conn := range c.Connections {
-		apps = append(apps, registeredApp{
-			AuthID: conn.AuthID, Provider: conn.Provider, Name: conn.Name, RedirectURI: c.RedirectURI(conn.AuthID),
-		})
+		app := registeredApp{AuthID: conn.AuthID, Provider: conn.Provider, Name: conn.Name}
+		if conn.Redirects() {
+			app.RedirectURI = c.RedirectURI(conn.AuthID)
+		}
+		apps = append(apps, app)
 	}
 	return apps
 }
@@ -138,8 +141,12 @@ func (p printer) configuration(c config.Config, r report) {
 }
 
 func (p printer) connections(apps []registeredApp) {
+	register := slices.DeleteFunc(slices.Clone(apps), func(a registeredApp) bool { return a.RedirectURI == "" })
+	if len(register) == 0 {
+		return
+	}
 	p.printf("\nRegister these redirect URIs, exactly as they are, at the services:\n")
-	for _, a := range apps {
+	for _, a := range register {
 		p.printf("  %s\n      %s (provider %s, auth id %s)\n", a.RedirectURI, a.Name, a.Provider, a.AuthID)
 	}
 }

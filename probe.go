@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -77,9 +78,14 @@ func unanswered(err error, remedy string) error {
 func probes(c config.Config) []probe {
 	all := []probe{hostProbe(c)}
 	for _, conn := range c.Connections {
-		p := tokenEndpointProbe(conn, c.AllowPrivateNetworks)
-		if conn.Issuer != "" && conn.TokenURL == "" {
+		p := serviceProbe(conn, c.AllowPrivateNetworks)
+		switch {
+		case strings.Contains(conn.Issuer, "{"):
+			continue // each customer's own
+		case conn.Issuer != "" && conn.TokenURL == "" && conn.Redirects():
 			p = issuerProbe(conn, c.AllowPrivateNetworks)
+		case conn.ServiceURL() == "":
+			continue
 		}
 		if !slices.ContainsFunc(all, func(have probe) bool { return have.name == p.name }) {
 			all = append(all, p)
@@ -154,10 +160,10 @@ func appProbe(appURL string) probe {
 	}}
 }
 
-// tokenEndpointProbe opens a connection to the token endpoint's host, with TLS unless it is
-// loopback's http. It sends no request: the endpoint wants a code, and there is none.
-func tokenEndpointProbe(conn provider.Connection, allowPrivate bool) probe {
-	u, err := url.Parse(conn.TokenURL)
+// serviceProbe opens a connection to the host of the token endpoint, or of what there is in its place,
+// with TLS unless it is loopback's http. It sends no request: there is no code and no credential.
+func serviceProbe(conn provider.Connection, allowPrivate bool) probe {
+	u, err := url.Parse(conn.ServiceURL())
 	if err != nil {
 		u = &url.URL{}
 	}

@@ -41,7 +41,9 @@ const externalAccountID = "external_account_id"
 
 // base is a connection's calls.base_url. Where it has {placeholders}, each account has a base of
 // its own. A placeholder is a whole label of the host, followed by a domain that the operator
-// wrote out, or a whole segment of the path; so its value can't lead to another domain.
+// wrote out, or a whole segment of the path; so its value can't lead to another domain. What the
+// user was asked for can be the whole host as well, for services that customers run themselves: the
+// user's own credential goes where the user said.
 type base struct {
 	scheme string
 	host   string // with placeholders, and the port if there is one
@@ -54,7 +56,11 @@ func (b base) target(p path, rawQuery string, a linkedaccount.Account) (*url.URL
 	if strings.ContainsFunc(rawQuery, isNeverInQuery) {
 		return nil, fmt.Errorf("reading the query: %w: it has a character that must be encoded", ErrBadPath)
 	}
-	host, err := fill(b.host, a, isLabel)
+	fits := isLabel
+	if isPlaceholder(b.host) {
+		fits = provider.IsAuthority
+	}
+	host, err := fill(b.host, a, fits)
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +167,8 @@ func readBase(template string) (base, mistake) {
 // hostMistake looks at the host with its port, as the template has it and, in u, with stand-ins.
 func hostMistake(host string, u *url.URL) mistake {
 	switch {
+	case isPlaceholder(host): // placeholderProblems sees to it that the user was asked for it
+		return mistake{}
 	case strings.HasSuffix(host, ":") || u.Port() != "" && !isPort(u.Port()):
 		return mistake{"has a port that is none", "write a number from 1 to 65535, or leave it and the colon out"}
 	case net.ParseIP(u.Hostname()) != nil && !strings.Contains(host, "{"):

@@ -189,8 +189,6 @@ func TestParseBaseMistakes(t *testing.T) {
 		{"https://{sub}.0.0.1", "ends in a number"},
 		{"https://api.[fe80::1%25eth0]", "is not a URL"},
 		{"https://[fe80::1%25eth0]", "a host that is no name"},
-		{"https://{sub}", "without a domain"},
-		{"https://{sub}/", "without a domain"},
 		{"https://{sub}:443", "without a domain"},
 		{"https://{sub}.com", "without a domain"},
 		{"https://{sub}.localhost", "without a domain"},

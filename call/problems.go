@@ -2,6 +2,8 @@ package call
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"linkgate/provider"
 )
@@ -33,13 +35,21 @@ func presetsOwn(c provider.Connection) bool {
 func placeholderProblems(b base, c provider.Connection) []provider.Problem {
 	var problems []provider.Problem
 	for _, name := range b.placeholders() {
-		if _, ok := c.Identity.Settings[name]; ok || name == externalAccountID {
+		asked := slices.ContainsFunc(c.Fields, func(f provider.Field) bool { return f.Key == name && !f.Secret })
+		_, told := c.Identity.Settings[name]
+		if told && isPlaceholder(b.host) && strings.Contains(b.host, name) {
+			problems = append(problems, provider.Problem{
+				Key: "calls.base_url", Text: "lets the service's answer name the host", Remedy: "write at least two labels after the placeholder, or ask the user for the host with a field",
+			})
+			continue
+		}
+		if told || asked || name == externalAccountID && !isPlaceholder(b.host) {
 			continue
 		}
 		problems = append(problems, provider.Problem{
 			Key:    "calls.base_url",
 			Text:   fmt.Sprintf("has the placeholder {%s}, and no account has a value for it", name),
-			Remedy: fmt.Sprintf("name in identity.settings.%s where the service tells it, or use {%s}", name, externalAccountID),
+			Remedy: fmt.Sprintf("name in identity.settings.%s where the service tells it, ask for it with a field, or use {%s}", name, externalAccountID),
 		})
 	}
 	return problems

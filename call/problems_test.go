@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"linkgate/linkedaccount"
 	"linkgate/provider"
 )
 
@@ -35,6 +36,33 @@ func TestProblems(t *testing.T) {
 			}
 			checkKeys(t, c, test.want)
 		})
+	}
+}
+
+// TestWholeHost: what the user was asked for can be the whole host; nothing else can.
+func TestWholeHost(t *testing.T) {
+	c := provider.Connection{Provider: "api_key", Calls: provider.CallRules{BaseURL: "https://{server}/api", Allow: []string{"GET /x"}}}
+	checkKeys(t, c, []string{"calls.base_url"})
+	c.Identity.Settings = map[string]string{"server": "path"}
+	checkKeys(t, c, []string{"calls.base_url"})
+	c.Identity.Settings = nil
+	c.Fields = []provider.Field{{Key: "server", Secret: true}}
+	checkKeys(t, c, []string{"calls.base_url"})
+	c.Fields = []provider.Field{{Key: "server"}}
+	checkKeys(t, c, nil)
+	c.Calls.BaseURL = "https://{external_account_id}"
+	checkKeys(t, c, []string{"calls.base_url"})
+
+	b, _ := parseBase("https://{server}/api")
+	for value, want := range map[string]string{
+		"git.acme.example": "https://git.acme.example/api/x", "git.acme.example:8443": "https://git.acme.example:8443/api/x",
+		"": "", "a/b": "", "a@b": "", "a:b": "", "a:0": "", "a:99999": "", "..": "", "a.": "", "127.1": "", "a b": "", "a?b": "", "[::1]": "", "1.2.3": "",
+	} {
+		account := linkedaccount.Account{Identity: provider.Identity{Settings: map[string]string{"server": value}}}
+		u, err := b.target(path{escaped: "/x"}, "", account)
+		if got := ""; err == nil && u.String() != want || err != nil && got != want {
+			t.Errorf("%q: got %v and %v, want %q", value, u, err, want)
+		}
 	}
 }
 
