@@ -5,31 +5,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"linkgate/secret"
 )
-
-func TestPresets(t *testing.T) {
-	if diff := cmp.Diff([]string{"github", "gitlab", "google", "microsoft", "slack"}, Presets()); diff != "" {
-		t.Errorf("presets (-want +got):\n%s", diff)
-	}
-	for _, name := range Presets() {
-		c, ok := Preset(name)
-		if !ok || c.Provider != name || c.Name == "" {
-			t.Errorf("%s: got %v, provider %q, name %q", name, ok, c.Provider, c.Name)
-		}
-		if c.AuthID != "" || c.ClientID != "" || !c.ClientSecret.IsZero() {
-			t.Errorf("%s: has what only a connection can know", name)
-		}
-		if c.AuthStyle == "" {
-			t.Errorf("%s: leaves the auth style to the default; say what the service wants", name)
-		}
-		c.ClientID, c.ClientSecret = "id", secret.New("secret")
-		if _, err := New(c, Deps{}); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
 
 // TestPresetTokens: what is known of each service's tokens, as its preset's sources say.
 func TestPresetTokens(t *testing.T) {
@@ -47,12 +23,9 @@ func TestPresetTokens(t *testing.T) {
 		"slack":     {RotationAlways, 0, "https://slack.com/api"},
 	}
 	got := map[string]known{}
-	for _, name := range Presets() {
+	for name := range want {
 		c, _ := Preset(name)
 		got[name] = known{c.Rotation, c.KeepAlive, c.Calls.BaseURL}
-		if len(c.Calls.Allow) != 0 || c.App.Inject {
-			t.Errorf("%s: allows what only an operator can", name)
-		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
