@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/oauth2"
 
 	"linkgate/secret"
@@ -19,6 +21,13 @@ import (
 type authServer struct {
 	client *client
 	conn   Connection
+	signer jose.Signer // of client assertions; nil: none are signed
+}
+
+// apart is the same with a breaker of its own for other legs.
+func (s authServer) apart(log *slog.Logger, legs string) authServer {
+	s.client = s.client.apart(log, s.conn.AuthID, legs)
+	return s
 }
 
 // authorize makes an attempt and the address of its authorization request (RFC 6749 §4.1.1,
@@ -140,13 +149,18 @@ func (s authServer) postForm(ctx context.Context, p posting, read func(answer) e
 	})
 }
 
-// authenticated is the request that carries a form, and says which client we are (RFC 6749 §2.3.1).
+// authenticated is the request that carries a form, and says which client we are (RFC 6749 §2.3).
 func (s authServer) authenticated(ctx context.Context, p posting) (*http.Request, error) {
-	if s.conn.AuthStyle == AuthPost || s.conn.AuthStyle == AuthNone {
+	switch s.conn.AuthStyle {
+	case AuthNone:
 		p.form.Set("client_id", s.conn.ClientID)
-	}
-	if s.conn.AuthStyle == AuthPost {
+	case AuthPost:
+		p.form.Set("client_id", s.conn.ClientID)
 		p.form.Set("client_secret", s.conn.ClientSecret.Reveal())
+	case AuthPrivateKeyJWT, AuthSecretJWT:
+		if err := s.assert(p.op, p.form); err != nil {
+			return nil, err
+		}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.endpoint, strings.NewReader(p.form.Encode()))
 	if err != nil {

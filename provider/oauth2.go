@@ -26,7 +26,7 @@ func oauth2Protocol() protocol {
 }
 
 func openOAuth2(c Connection, d Deps) *Provider {
-	server := authServer{client: newClient(c.AuthID, d), conn: c}
+	server := newAuthServer(c, d)
 	redirector := &oauth2Redirector{
 		authServer: server,
 		endpoints:  endpoints{issuer: c.Issuer, authorize: c.AuthorizeURL, token: c.TokenURL},

@@ -33,7 +33,7 @@ func openOIDC(c Connection, d Deps) *Provider {
 	if !slices.Contains(c.Scopes, "openid") {
 		c.Scopes = append([]string{"openid"}, c.Scopes...)
 	}
-	server := authServer{client: newClient(c.AuthID, d), conn: c}
+	server := newAuthServer(c, d)
 	published := newDiscovery(server.client, c.Issuer)
 	revoker := newRevoker(server, d.Log, published.revocation(c.RevokeURL))
 	userinfo := &userinfo{client: server.client, conn: c, discovery: published}

@@ -91,8 +91,10 @@ func (c Connection) clientProblems() []Problem {
 		if !c.ClientSecret.IsZero() {
 			problems = append(problems, Problem{"client_secret", "is set, but auth_style none does not send it", "leave it out, or set auth_style to basic or post"})
 		}
+	case AuthPrivateKeyJWT, AuthSecretJWT:
+		problems = append(problems, c.assertionProblems()...)
 	default:
-		problems = append(problems, Problem{"auth_style", "unknown style " + shown(c.AuthStyle), "use basic, post or none"})
+		problems = append(problems, Problem{"auth_style", "unknown style " + shown(c.AuthStyle), "use basic, post, none, private_key_jwt or client_secret_jwt"})
 	}
 	return problems
 }

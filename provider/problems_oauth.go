@@ -9,6 +9,7 @@ import (
 // authServerProblems are those of what oauth2 and oidc have in common, beside the client's.
 func (c Connection) authServerProblems() []Problem {
 	return slices.Concat(
+		c.unusedKeyProblem(),
 		c.pkceProblems(),
 		c.tellingProblems(),
 	)

@@ -19,8 +19,7 @@ var _ Refresher = (*refresher)(nil)
 // newRefresher gives refreshes a breaker of their own: a storm of them, at a service that is down,
 // must not be what keeps users from signing in, nor the other way round.
 func newRefresher(s authServer, log *slog.Logger, endpoint func(context.Context) (string, error)) *refresher {
-	apart := authServer{client: s.client.apart(log, s.conn.AuthID, "refresh"), conn: s.conn}
-	return &refresher{authServer: apart, endpoint: endpoint}
+	return &refresher{authServer: s.apart(log, "refresh"), endpoint: endpoint}
 }
 
 const opRefresh = "refreshing the tokens"

@@ -26,8 +26,7 @@ var _ Revoker = (*revoker)(nil)
 // they must not keep users from signing in where only the revocation endpoint is down, and what
 // has just been issued must be revocable where only the identity can't be read.
 func newRevoker(s authServer, log *slog.Logger, endpoint func(context.Context) (string, error)) *revoker {
-	apart := authServer{client: s.client.apart(log, s.conn.AuthID, "revocation"), conn: s.conn}
-	return &revoker{authServer: apart, log: log, endpoint: endpoint}
+	return &revoker{authServer: s.apart(log, "revocation"), log: log, endpoint: endpoint}
 }
 
 const opRevoke = "revoking a token"
