@@ -40,6 +40,8 @@ func TestChromium(t *testing.T) {
 		"tells nobody without an origin":       tellsNobody(func(string) string { return "" }),
 		"tells of failure, stays, tries again": tellsOfFailureAndStays,
 		"posts a finish token once":            postsAFinishTokenOnce,
+		"fills in the form, without script":    fillsInTheForm,
+		"shows the form on any screen":         showsTheFormOnAnyScreen,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

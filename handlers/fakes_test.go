@@ -53,6 +53,7 @@ type fake struct {
 	result  connect.Result
 	cb      provider.Callback
 	values  map[string]secret.Text
+	check   func(values map[string]secret.Text) error // of Continue; nil: all is well
 }
 
 func (f *fake) called(words ...string) error {
@@ -92,7 +93,10 @@ func (f *fake) Continue(_ context.Context, ticket, browser string, values map[st
 	f.mu.Lock()
 	f.values = values
 	f.mu.Unlock()
-	return f.address, f.called("Continue", ticket, browser)
+	if err := f.called("Continue", ticket, browser); err != nil || f.check == nil {
+		return f.address, err
+	}
+	return f.address, f.check(values)
 }
 
 func (f *fake) Result(_ context.Context, ticket, browser string) (connect.Result, error) {
