@@ -34,6 +34,13 @@ const (
 	sessionEvery = 3 * time.Second
 )
 
+// A service may report removalBurst removals at once and removalRate more each second, for each
+// connection and at each replica: more is no news of users, but somebody who has found the secret.
+const (
+	removalBurst = 200
+	removalRate  = rate.Limit(20)
+)
+
 // callBurst is how many seconds' worth of CALL_RATE a host user may call at once.
 const callBurst = 4
 
@@ -135,6 +142,8 @@ func (a *app) newService(keyring *secret.Keyring, connections map[string]*provid
 		ShareTokens: c.HostShareTokens,
 		WorkTime:    min(connect.DefaultWorkTime, c.ShutdownTimeout*3/5), // so that it ends before we do
 		Log:         a.log,
+
+		RemovalLimit: limiter(removalRate, removalBurst),
 	}
 }
 

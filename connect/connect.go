@@ -125,6 +125,8 @@ type Service struct {
 	WorkTime    time.Duration   // from a callback to its result; zero: DefaultWorkTime
 	Log         *slog.Logger
 	Now         func() time.Time // nil: time.Now
+
+	RemovalLimit Limiter // of removals for each auth id; nil: none
 }
 
 // Limiter says whether id may do once more what is limited.

@@ -88,6 +88,8 @@ func meanings() []meaning {
 		{connect.ErrWrongUser, failure{http.StatusForbidden, "FORBIDDEN", "The session was started by another user.", templates.Forbidden, 0}},
 		{connect.ErrWrongConnection, failure{http.StatusBadRequest, "BAD_REQUEST", "The session belongs to another auth id.", templates.WrongConnection, 0}},
 		{connect.ErrTooMany, failure{http.StatusTooManyRequests, "TOO_MANY_REQUESTS", "There were too many attempts by this user.", templates.TooMany, tooManyRetryAfter}},
+		{connect.ErrNotService, failure{http.StatusUnauthorized, "UNAUTHORIZED", "The removal secret is missing or wrong.", templates.Forbidden, 0}},
+		{connect.ErrTooManyRemovals, failure{http.StatusTooManyRequests, "TOO_MANY_REQUESTS", "There were too many removals at this connection.", templates.TooMany, time.Second}},
 		{connect.ErrHostRefuses, failure{http.StatusBadGateway, "HOST_REFUSED", "The host refuses to delete this account; the operator of the app must look.", templates.Internal, 0}},
 		{connect.ErrUnavailable, unavailable()},
 

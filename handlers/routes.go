@@ -27,6 +27,11 @@ func (s *site) routes() []route {
 		{http.MethodDelete, "/linked-accounts/:linked_account_id", host, s.disconnect},
 		{anyMethod, "/call/:auth_id/*", through, s.call},
 
+		{http.MethodGet, "/hooks/:auth_id/removed", host, s.removed},
+		{http.MethodPost, "/hooks/:auth_id/removed", host, s.removed},
+		{http.MethodGet, "/hooks/:auth_id/:secret/removed", host, s.removed},
+		{http.MethodPost, "/hooks/:auth_id/:secret/removed", host, s.removed},
+
 		{http.MethodGet, "/connect/:ticket", browser, s.ticket},
 		{http.MethodHead, "/connect/:ticket", browser, head},
 		{http.MethodPost, "/connect/:ticket", browser, s.carryOn},

@@ -59,6 +59,11 @@ type disconnector interface {
 	Disconnect(ctx context.Context, hostUserID, linkedAccountID string) error
 }
 
+// remover takes a service's word that a user has removed the app there.
+type remover interface {
+	Removed(ctx context.Context, authID string, proof secret.Text, account func(path string) (string, error)) (int, error)
+}
+
 // sessions are what a browser does with its ticket.
 type sessions interface {
 	Open(ctx context.Context, ticket, browser string) (connect.View, error)
@@ -75,6 +80,7 @@ type useCases interface {
 	beginner
 	finisher
 	disconnector
+	remover
 	sessions
 	completer
 }

@@ -54,7 +54,7 @@ func isOurs(path string) bool {
 
 func audienceOf(r *http.Request) audience {
 	switch path := r.URL.Path; {
-	case strings.HasPrefix(path, "/auth/"), strings.HasPrefix(path, "/linked-accounts/"), strings.HasPrefix(path, "/call/"):
+	case strings.HasPrefix(path, "/auth/"), strings.HasPrefix(path, "/linked-accounts/"), strings.HasPrefix(path, "/call/"), strings.HasPrefix(path, "/hooks/"):
 		return host
 	case strings.HasPrefix(path, "/connect/"), strings.HasPrefix(path, "/callback/"):
 		return browser

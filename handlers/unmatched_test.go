@@ -93,7 +93,8 @@ func TestWhereRequestsGo(t *testing.T) {
 		{"GET /v1", "NOT_FOUND"},
 		{"POST /v1/sessions", "NOT_FOUND"},
 		{"GET /v1%2Faccounts", "NOT_FOUND"},
-		{"POST /hooks/gh/removed", "NOT_FOUND"},
+		{"POST /hooks/gh/removed", "UNAUTHORIZED"}, // the host's secret is not the service's
+		{"POST /hooks/gh/x", "NOT_FOUND"},
 		{"GET /hooks", "NOT_FOUND"},
 		{"GET /openapi.json", "NOT_FOUND"},
 		{"GET /openapi%2Ejson", "NOT_FOUND"},
