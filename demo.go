@@ -87,11 +87,13 @@ func runDemo(ctx context.Context, stdout, stderr io.Writer, o demoOptions) error
 // and where Linkgate is to.
 type stage struct {
 	host, service, app net.Listener
+	kinds              net.Listener // of theKinds
 	linkgate           string
 	clients            []demo.Client
 	theHost            *demo.Host
 	theService         *demo.Service
 	theApp             *demo.OwnerApp
+	theKinds           *demo.Kinds
 }
 
 func newStage(ctx context.Context, o demoOptions) (*stage, error) {
@@ -109,11 +111,15 @@ func newStage(ctx context.Context, o demoOptions) (*stage, error) {
 	if s.app, err = listenOn(ctx, "127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("listening for the demo's app: %w", err)
 	}
+	if s.kinds, err = listenOn(ctx, "127.0.0.1:0"); err != nil {
+		return nil, fmt.Errorf("listening for the demo's other services: %w", err)
+	}
 	if s.linkgate, err = freeAddr(ctx); err != nil {
 		return nil, err
 	}
 	s.clients = demo.Clients("http://" + s.linkgate)
-	s.theHost = demo.NewHost(demo.HostOptions{LinkgateURL: "http://" + s.linkgate, OwnerApp: "/hello"})
+	s.theHost = demo.NewHost(demo.HostOptions{LinkgateURL: "http://" + s.linkgate, OwnerApp: "/hello", Apps: append(demo.Apps(), demo.KindApps()...)})
+	s.theKinds = demo.NewKinds(o.tokenLifetime)
 	s.theService = demo.NewService(demo.ServiceOptions{Issuer: urlOf(s.service), Clients: s.clients, AccessTokenLifetime: o.tokenLifetime})
 	s.theApp = demo.NewOwnerApp()
 	return &s, nil
@@ -123,7 +129,7 @@ func urlOf(l net.Listener) string { return "http://" + l.Addr().String() }
 
 // source is Linkgate's configuration for this stage.
 func (s *stage) source(dir string, finish bool) config.Source {
-	connections := demo.Connections(urlOf(s.service), s.clients)
+	connections := demo.Connections(urlOf(s.service), s.clients) + demo.KindConnections(urlOf(s.kinds))
 	return config.Source{
 		Environ: map[string]string{
 			"ADDR": s.linkgate, "OPERATOR_ADDR": "127.0.0.1:0", "PUBLIC_URL": "http://" + s.linkgate, "DATA_DIR": dir,
@@ -139,7 +145,7 @@ func (s *stage) source(dir string, finish bool) config.Source {
 // serve serves host, service and app, and returns what ends them.
 func (s *stage) serve() (end func()) {
 	var servers []*http.Server
-	for listener, handler := range map[net.Listener]http.Handler{s.host: s.theHost, s.service: s.theService, s.app: s.theApp} {
+	for listener, handler := range map[net.Listener]http.Handler{s.host: s.theHost, s.service: s.theService, s.app: s.theApp, s.kinds: s.theKinds} {
 		server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 		servers = append(servers, server)
 		go server.Serve(listener) //nolint:errcheck // ends with Close

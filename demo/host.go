@@ -94,7 +94,7 @@ func NewHost(o HostOptions) *Host {
 		o.Users = demoUsers()
 	}
 	if len(o.Apps) == 0 {
-		o.Apps = demoApps()
+		o.Apps = Apps()
 	}
 	h := &Host{
 		apiKey: o.APIKey, proxySecret: o.ProxySecret, apps: o.Apps, ownerApp: o.OwnerApp, users: slices.Clone(o.Users),
@@ -119,7 +119,8 @@ func demoUsers() []User {
 	}
 }
 
-func demoApps() []App {
+// Apps are the cards for Connections.
+func Apps() []App {
 	return []App{
 		{ServiceID: "acme", AuthID: NotesOIDC, Name: "Acme Notes", Description: "Your notes, next to your shifts. Signs in with OpenID Connect."},
 		{ServiceID: "acme", AuthID: NotesOAuth2, Name: "Acme Notes Classic", Description: "The same notes by plain OAuth 2."},

@@ -78,6 +78,7 @@ type setup struct {
 	env       map[string]string
 	users     []demo.User   // of the host
 	tokenLife time.Duration // of the service's access tokens; zero: an hour
+	more      string        // of connections.yaml, after the service's two
 }
 
 // option changes a world before it starts.
@@ -85,6 +86,11 @@ type option func(*setup)
 
 func with(name, value string) option {
 	return func(s *setup) { s.env[name] = value }
+}
+
+// connected adds connections, as connections.yaml has them.
+func connected(yaml string) option {
+	return func(s *setup) { s.more += yaml }
 }
 
 // tokensLive says how long the service's access tokens live.
@@ -113,9 +119,6 @@ func newWorld(t *testing.T, options ...option) *world {
 	dir := t.TempDir()
 	connections := filepath.Join(dir, "connections.yaml")
 	service := w.listen(t)
-	if err := os.WriteFile(connections, []byte(demo.Connections(w.Issuer, w.Clients)), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	s := setup{
 		env: map[string]string{
 			"ADDR": publicAddr, "OPERATOR_ADDR": operatorAddr, "PUBLIC_URL": publicURL,
@@ -126,6 +129,9 @@ func newWorld(t *testing.T, options ...option) *world {
 	}
 	for _, o := range options {
 		o(&s)
+	}
+	if err := os.WriteFile(connections, []byte(demo.Connections(w.Issuer, w.Clients)+s.more), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	w.serveService(t, service, s.tokenLife)
 	w.Host = demo.NewHost(demo.HostOptions{Users: s.users, LinkgateURL: publicURL})

@@ -1,0 +1,211 @@
+package e2e
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"linkgate/demo"
+)
+
+// typing is what a user fills in on Linkgate's own page.
+type typing map[string]string
+
+// ticketPage opens the page of a new session, in a browser of its own.
+func (w *world) ticketPage(t *testing.T, user, authID string) (*http.Client, string) {
+	t.Helper()
+	address, err := w.Host.Connect(t.Context(), user, authID)
+	if err != nil {
+		t.Fatalf("beginning a session: %v", err)
+	}
+	client := newJar(t)
+	if status, page := get(t, client, address); status != http.StatusOK {
+		t.Fatalf("the ticket page: %d %s", status, page)
+	}
+	return client, address
+}
+
+// typeIn fills the form of a ticket page in and sends it.
+func typeIn(t *testing.T, client *http.Client, address string, values typing) (status int, page string) {
+	t.Helper()
+	_, shown := get(t, client, address)
+	_, rest, found := strings.Cut(shown, `name="form_token" value="`)
+	if !found {
+		t.Fatalf("no form on the page:\n%s", shown)
+	}
+	token, _, _ := strings.Cut(rest, `"`)
+	form := url.Values{"form_token": {token}}
+	for key, value := range values {
+		form.Set(key, value)
+	}
+	u, _ := url.Parse(address)
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(form.Encode()))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Origin", u.Scheme+"://"+u.Host)
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, _ := io.ReadAll(res.Body)
+	return res.StatusCode, string(text)
+}
+
+// newJar is a browser without scripts.
+func newJar(t *testing.T) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Client{Jar: jar}
+}
+
+func get(t *testing.T, client *http.Client, address string) (status int, page string) {
+	t.Helper()
+	res, err := client.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
+
+// TestKinds: with a key, with Basic and with a password a user connects, calls, and disconnects.
+func TestKinds(t *testing.T) {
+	kinds := demo.NewKinds(2 * time.Second)
+	address := serve(t, kinds)
+	w := newWorld(t, connected(demo.KindConnections(address)))
+	for _, test := range []struct {
+		authID, id string
+		wrong      typing
+		right      typing
+		says       string
+	}{
+		{demo.VaultKey, "1815", typing{"api_key": "vault-wrong"}, typing{"api_key": demo.VaultAdaKey}, "Ada Lovelace"},
+		{demo.VaultBasic, "1815", typing{"email": demo.VaultAdaEmail, "api_token": "wrong-wrong"}, typing{"email": demo.VaultAdaEmail, "api_token": demo.VaultAdaToken}, "Ada Lovelace"},
+		{demo.AminoMove, "1234", typing{"customer": "acme", "username": demo.AminoUser, "password": "wrong-wrong-wrong"},
+			typing{"customer": "acme", "username": demo.AminoUser, "password": demo.AminoPassword}, "Ada at acme"},
+	} {
+		t.Run(test.authID, func(t *testing.T) {
+			client, page := w.ticketPage(t, "ada", test.authID)
+			status, shown := typeIn(t, client, page, test.wrong)
+			if status != http.StatusUnprocessableEntity || !strings.Contains(shown, `aria-invalid="true"`) || strings.Contains(shown, "wrong-wrong") {
+				t.Fatalf("the wrong one: %d\n%s", status, shown)
+			}
+			if len(w.accountsAt("ada", test.authID)) != 0 {
+				t.Fatal("something is saved at the host")
+			}
+			if status, shown = typeIn(t, client, page, test.right); status != http.StatusOK || !strings.Contains(shown, "is connected") {
+				t.Fatalf("the right one: %d\n%s", status, shown)
+			}
+			accounts := w.accountsAt("ada", test.authID)
+			if len(accounts) != 1 || accounts[0].ExternalAccountID != test.id {
+				t.Fatalf("accounts at the host: %+v", accounts)
+			}
+			w.says(t, test.authID, test.says)
+			if err := w.Host.Disconnect(t.Context(), "ada", accounts[0].ID); err != nil {
+				t.Fatal(err)
+			}
+			if len(w.accountsAt("ada", test.authID)) != 0 {
+				t.Error("still there")
+			}
+		})
+	}
+}
+
+// TestPasswordIsRenewed: a password is typed once, and calls go on long after the tokens that it
+// bought have ended.
+func TestPasswordIsRenewed(t *testing.T) {
+	kinds := demo.NewKinds(2 * time.Second)
+	w := newWorld(t, connected(demo.KindConnections(serve(t, kinds))))
+	for _, customer := range []string{"acme", "globex"} {
+		client, page := w.ticketPage(t, "ada", demo.AminoMove)
+		status, shown := typeIn(t, client, page, typing{"customer": customer, "username": demo.AminoUser, "password": demo.AminoPassword})
+		if status != http.StatusOK {
+			t.Fatalf("%d\n%s", status, shown)
+		}
+		for {
+			w.says(t, demo.AminoMove, "Ada at "+customer)
+			if _, renewals, reused := kinds.Amino.Counts(); renewals >= 3 || reused > 0 {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		accounts := w.accountsAt("ada", demo.AminoMove)
+		if err := w.Host.Disconnect(t.Context(), "ada", accounts[0].ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if logins, _, reused := kinds.Amino.Counts(); logins != 2 || reused != 0 {
+		t.Errorf("%d logins, %d refresh tokens used again", logins, reused)
+	}
+}
+
+// TestAttemptsAreLimited: nobody can try keys or passwords without end, neither on one page nor on
+// many.
+func TestAttemptsAreLimited(t *testing.T) {
+	kinds := demo.NewKinds(time.Minute)
+	w := newWorld(t, connected(demo.KindConnections(serve(t, kinds))))
+	client, page := w.ticketPage(t, "ada", demo.VaultKey)
+	for {
+		if status, shown := get(t, client, page); status != http.StatusOK || !strings.Contains(shown, "form_token") {
+			break // this page is used up
+		}
+		typeIn(t, client, page, typing{"api_key": "vault-wrong"})
+	}
+	if asked := kinds.Vault.Asked(""); asked < 5 || asked > 20 {
+		t.Errorf("%d keys could be tried on one page", asked)
+	}
+	for {
+		address, err := w.Host.Connect(t.Context(), "ada", demo.VaultKey)
+		var refused *demo.StatusError
+		if errors.As(err, &refused) && refused.Status == http.StatusTooManyRequests {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := newJar(t)
+		if status, _ := typeIn(t, client, address, typing{"api_key": "vault-wrong"}); status == http.StatusTooManyRequests {
+			break
+		}
+		if asked := kinds.Vault.Asked(""); asked > 100 {
+			t.Fatalf("%d keys tried", asked)
+		}
+	}
+}
+
+// accountsAt are a user's accounts at one connection, as the host has them.
+func (w *world) accountsAt(user, authID string) (at []demo.Account) {
+	for _, a := range w.Host.Accounts(user) {
+		if a.AuthID == authID {
+			at = append(at, a)
+		}
+	}
+	return at
+}
+
+// says asks the service who ada is, through /call.
+func (w *world) says(t *testing.T, authID, name string) {
+	t.Helper()
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "/api/me", nil)
+	res, err := w.Host.Call("ada", authID, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, _ := io.ReadAll(res.Body)
+	if res.StatusCode != http.StatusOK || !strings.Contains(string(text), name) {
+		t.Fatalf("the call: %d %s", res.StatusCode, text)
+	}
+}
