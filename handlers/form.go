@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	formType   = "application/x-www-form-urlencoded"
+	urlEncoded = "application/x-www-form-urlencoded"
 	valueLimit = 4 << 10 // bytes of a value that is shown again
 )
 
@@ -23,7 +23,7 @@ const (
 // that comes twice is refused: which one counts would be anybody's guess.
 func typed(r *http.Request) (map[string]secret.Text, error) {
 	if sent := r.Header.Get("Content-Type"); sent != "" {
-		if kind, _, err := mime.ParseMediaType(sent); err != nil || kind != formType {
+		if kind, _, err := mime.ParseMediaType(sent); err != nil || kind != urlEncoded {
 			return nil, fmt.Errorf("the form's type: %w", errBadRequest)
 		}
 	}

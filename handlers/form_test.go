@@ -233,16 +233,16 @@ func TestBadForms(t *testing.T) {
 		name, kind, body string
 		status           int
 	}{
-		{"a field twice", formType, "subdomain=a&password=hunter2&subdomain=b", 400},
-		{"a secret twice", formType, "password=hunter2&password=hunter2", 400},
-		{"the token twice", formType, "form_token=a&form_token=b&password=hunter2", 400},
-		{"broken encoding", formType, "password=hunter2%zz", 400},
-		{"semicolons", formType, "a=b;password=hunter2", 400},
+		{"a field twice", urlEncoded, "subdomain=a&password=hunter2&subdomain=b", 400},
+		{"a secret twice", urlEncoded, "password=hunter2&password=hunter2", 400},
+		{"the token twice", urlEncoded, "form_token=a&form_token=b&password=hunter2", 400},
+		{"broken encoding", urlEncoded, "password=hunter2%zz", 400},
+		{"semicolons", urlEncoded, "a=b;password=hunter2", 400},
 		{"multipart", "multipart/form-data; boundary=x", multipart, 400},
 		{"JSON", "application/json", `{"password":"hunter2"}`, 400},
 		{"plain text", "text/plain", "password=hunter2", 400},
 		{"no type that makes sense", ";;", "password=hunter2", 400},
-		{"too large", formType, "password=hunter2" + strings.Repeat("x", bodyLimit), 413},
+		{"too large", urlEncoded, "password=hunter2" + strings.Repeat("x", bodyLimit), 413},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			b := newBench(t)
@@ -264,7 +264,7 @@ func TestBadForms(t *testing.T) {
 func TestOtherSitesTypeNothing(t *testing.T) {
 	for _, body := range []string{"password=hunter2", "password=a&password=b", "password=%zz"} {
 		b := newBench(t)
-		w := b.do("POST", "/connect/"+aTicket, body, "Cookie", aCookie, "Sec-Fetch-Site", "cross-site", "Content-Type", formType)
+		w := b.do("POST", "/connect/"+aTicket, body, "Cookie", aCookie, "Sec-Fetch-Site", "cross-site", "Content-Type", urlEncoded)
 		if w.Code != http.StatusForbidden || len(b.calls) > 0 {
 			t.Errorf("%s: got %d and calls %v, want 403 and none", body, w.Code, b.calls)
 		}
