@@ -26,6 +26,8 @@ type memoryForm struct {
 	FinishToken string `json:"finish,omitempty"`
 	Code        string `json:"code,omitempty"`
 	Issuer      string `json:"iss,omitempty"`
+	Token       string `json:"token,omitempty"`    // oauth1
+	Verifier    string `json:"verifier,omitempty"` // oauth1
 	Grant       []byte `json:"grant,omitempty"`
 }
 
@@ -41,6 +43,7 @@ func (s *Service) remember(session oauthstate.Session, m memory) ([]byte, error)
 		Grant:  grant,
 		Ticket: m.Ticket, Attempt: m.Attempt, FinishToken: m.FinishToken.Reveal(),
 		Code: m.Callback.Code.Reveal(), Issuer: m.Callback.Issuer,
+		Token: m.Callback.OAuthToken.Reveal(), Verifier: m.Callback.OAuthVerifier.Reveal(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("writing what a session remembers: %w", err)
@@ -72,7 +75,10 @@ func (s *Service) recall(session oauthstate.Session) (memory, error) {
 	return memory{
 		Grant:  grant,
 		Ticket: f.Ticket, Attempt: f.Attempt, FinishToken: secret.New(f.FinishToken),
-		Callback: provider.Callback{Code: secret.New(f.Code), Issuer: f.Issuer},
+		Callback: provider.Callback{
+			Code: secret.New(f.Code), Issuer: f.Issuer,
+			OAuthToken: secret.New(f.Token), OAuthVerifier: secret.New(f.Verifier),
+		},
 	}, nil
 }
 

@@ -82,21 +82,27 @@ func bodyError(err error) error {
 	return fmt.Errorf("body: %w", errBadRequest)
 }
 
-// callbackQuery reads what the service sent back (RFC 6749 §4.1.2, RFC 9207 §2). A parameter that
-// comes twice is refused (RFC 6749 §3.1): which one counts would be anybody's guess.
+// callbackQuery reads what the service sent back (RFC 6749 §4.1.2, RFC 9207 §2; RFC 5849 §2.2). A
+// parameter that comes twice is refused (RFC 6749 §3.1): which one counts would be anybody's guess.
 func callbackQuery(raw string) (state string, cb provider.Callback, err error) {
 	query, err := url.ParseQuery(raw)
 	if err != nil {
 		return "", cb, fmt.Errorf("query: %w", errBadRequest)
 	}
-	for _, name := range []string{"state", "code", "iss", "error", "error_description"} {
+	for _, name := range []string{"state", "code", "iss", "error", "error_description", "oauth_token", "oauth_verifier", "denied"} {
 		if len(query[name]) > 1 {
 			return "", cb, fmt.Errorf("%s comes twice: %w", name, errBadRequest)
 		}
 	}
-	return query.Get("state"), provider.Callback{
-		Code:   secret.New(query.Get("code")),
-		Issuer: query.Get("iss"),
-		Error:  query.Get("error"),
-	}, nil
+	cb = provider.Callback{
+		Code:          secret.New(query.Get("code")),
+		Issuer:        query.Get("iss"),
+		Error:         query.Get("error"),
+		OAuthToken:    secret.New(query.Get("oauth_token")),
+		OAuthVerifier: secret.New(query.Get("oauth_verifier")),
+	}
+	if query.Has("denied") && cb.Error == "" && cb.Code.IsZero() {
+		cb.Error = "access_denied" // OAuth 1 names no errors; this is how Twitter and others say no
+	}
+	return query.Get("state"), cb, nil
 }

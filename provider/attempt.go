@@ -19,6 +19,8 @@ type Attempt struct {
 	Fingerprint string            // of client and endpoints; after a change of configuration Exchange refuses
 	Settings    map[string]string // that the user was asked for
 	TokenSecret secret.Text       // oauth1: of the request token (RFC 5849 §2.1)
+
+	RequestToken secret.Text // oauth1
 }
 
 // attemptForm is an Attempt in the open.
@@ -31,6 +33,8 @@ type attemptForm struct {
 
 	Settings    map[string]string `json:"fields,omitempty"`
 	TokenSecret string            `json:"ts,omitempty"`
+
+	RequestToken string `json:"rt,omitempty"`
 }
 
 // Marshal writes the attempt with its secrets revealed: for sealing only.
@@ -43,6 +47,8 @@ func (a Attempt) Marshal() ([]byte, error) {
 		Fingerprint: a.Fingerprint,
 		Settings:    a.Settings,
 		TokenSecret: a.TokenSecret.Reveal(),
+
+		RequestToken: a.RequestToken.Reveal(),
 	})
 }
 
@@ -60,6 +66,8 @@ func UnmarshalAttempt(data []byte) (Attempt, error) {
 		Fingerprint: form.Fingerprint,
 		Settings:    form.Settings,
 		TokenSecret: secret.New(form.TokenSecret),
+
+		RequestToken: secret.New(form.RequestToken),
 	}, nil
 }
 

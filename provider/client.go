@@ -47,6 +47,7 @@ func (c *client) apart(log *slog.Logger, authID, legs string) *client {
 // answer is what a service said. Nothing in it may reach an error or a log.
 type answer struct {
 	status int
+	header http.Header
 	body   []byte
 }
 
@@ -96,7 +97,7 @@ func (c *client) send(ctx context.Context, l leg) (answer, error) {
 	if err := c.checkStatus(l.op, res); err != nil {
 		return answer{}, err
 	}
-	return answer{status: res.StatusCode, body: body}, nil
+	return answer{status: res.StatusCode, header: res.Header, body: body}, nil
 }
 
 func (c *client) roundTrip(watched context.Context, l leg, end context.CancelCauseFunc) (*http.Response, error) {

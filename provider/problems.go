@@ -49,7 +49,7 @@ func (c Connection) Problems() []Problem {
 		problems = append(problems, c.clientProblems()...)
 	}
 	problems = append(problems, c.scopeProblems()...)
-	problems = append(problems, paramProblems("authorize_params", c.AuthorizeParams, reservedAuthorizeParams())...)
+	problems = append(problems, paramProblems("authorize_params", c.AuthorizeParams, p.reservedParams())...)
 	problems = append(problems, paramProblems("token_params", c.TokenParams, reservedTokenParams())...)
 	problems = append(problems, c.fieldProblems()...)
 	problems = append(problems, c.templateProblem("revoke_url", c.RevokeURL, optional)...)
@@ -75,6 +75,9 @@ func (c Connection) unknownProvider() Problem {
 }
 
 func (c Connection) clientProblems() []Problem {
+	if p, ok := protocolNamed(c.protocol()); ok && p.client != nil {
+		return p.client(c)
+	}
 	if c.Registration.On() {
 		return c.registrationProblems()
 	}
@@ -134,6 +137,13 @@ func reservedAuthorizeParams() []string {
 		"client_id", "code_challenge", "code_challenge_method", "nonce", "redirect_uri",
 		"request", "request_uri", "response_type", "scope", "state",
 	}
+}
+
+func (p protocol) reservedParams() []string {
+	if p.reserved == nil {
+		return reservedAuthorizeParams()
+	}
+	return p.reserved
 }
 
 func reservedTokenParams() []string {

@@ -101,6 +101,9 @@ type Callback struct {
 	Code   secret.Text
 	Issuer string // iss, RFC 9207
 	Error  string // RFC 6749 §4.1.2.1; its description is a stranger's text, and not taken
+
+	OAuthToken    secret.Text // oauth_token, RFC 5849 §2.2
+	OAuthVerifier secret.Text // oauth_verifier
 }
 
 // Grant is what an exchange brought.
@@ -172,12 +175,14 @@ type protocol struct {
 	name     string
 	problems func(Connection) []Problem // what this protocol in particular asks of a connection
 	open     func(Connection, Deps) *Provider
+	client   func(Connection) []Problem // what it asks of the client; nil: what RFC 6749 does
+	reserved []string                   // authorize_params that are Linkgate's; nil: those of RFC 6749
 
 	clientless bool // no client is registered at the service
 }
 
 func protocols() []protocol {
-	return []protocol{oauth2Protocol(), oidcProtocol(), apiKeyProtocol(), basicProtocol(), passwordProtocol()}
+	return []protocol{oauth2Protocol(), oidcProtocol(), oauth1Protocol(), apiKeyProtocol(), basicProtocol(), passwordProtocol()}
 }
 
 // Protocols names the protocols that a connection can use directly.
