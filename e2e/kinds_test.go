@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 
 	"linkgate/demo"
 )
@@ -84,7 +87,7 @@ func get(t *testing.T, client *http.Client, address string) (status int, page st
 func TestKinds(t *testing.T) {
 	kinds := demo.NewKinds(2 * time.Second)
 	address := serve(t, kinds)
-	w := newWorld(t, connected(demo.KindConnections(address)))
+	w := newWorld(t, offering(address))
 	for _, test := range []struct {
 		authID, id string
 		wrong      typing
@@ -127,7 +130,7 @@ func TestKinds(t *testing.T) {
 // bought have ended.
 func TestPasswordIsRenewed(t *testing.T) {
 	kinds := demo.NewKinds(2 * time.Second)
-	w := newWorld(t, connected(demo.KindConnections(serve(t, kinds))))
+	w := newWorld(t, offering(serve(t, kinds)))
 	for _, customer := range []string{"acme", "globex"} {
 		client, page := w.ticketPage(t, "ada", demo.AminoMove)
 		status, shown := typeIn(t, client, page, typing{"customer": customer, "username": demo.AminoUser, "password": demo.AminoPassword})
@@ -155,7 +158,7 @@ func TestPasswordIsRenewed(t *testing.T) {
 // many.
 func TestAttemptsAreLimited(t *testing.T) {
 	kinds := demo.NewKinds(time.Minute)
-	w := newWorld(t, connected(demo.KindConnections(serve(t, kinds))))
+	w := newWorld(t, offering(serve(t, kinds)))
 	client, page := w.ticketPage(t, "ada", demo.VaultKey)
 	for {
 		if status, shown := get(t, client, page); status != http.StatusOK || !strings.Contains(shown, "form_token") {
@@ -208,4 +211,58 @@ func (w *world) says(t *testing.T, authID, name string) {
 	if res.StatusCode != http.StatusOK || !strings.Contains(string(text), name) {
 		t.Fatalf("the call: %d %s", res.StatusCode, text)
 	}
+}
+
+// TestKindsInTheBrowser is the journey of each kind in a real browser: the form, once with a
+// mistake, the account at the host, "Who am I?" after its tokens have ended, and Disconnect.
+func TestKindsInTheBrowser(t *testing.T) {
+	t.Parallel()
+	kinds := demo.NewKinds(time.Second)
+	w := newWorld(t, offering(serve(t, kinds)))
+	page := chromium(t)
+	do(t, page, chromedp.Navigate(w.Linkgate.env["HOST_ORIGIN"]), chromedp.WaitVisible(chromedp.CSS(notesConnect)))
+	look(t, page, "host-kinds")
+	for _, kind := range []struct {
+		authID, secret string
+		values         typing
+		says           string
+	}{
+		{demo.VaultKey, "api_key", typing{"api_key": demo.VaultAdaKey}, "Ada Lovelace"},
+		{demo.VaultBasic, "api_token", typing{"email": demo.VaultAdaEmail, "api_token": demo.VaultAdaToken}, "Ada Lovelace"},
+		{demo.AminoMove, "password", typing{"customer": "acme", "username": demo.AminoUser, "password": demo.AminoPassword}, "Ada at acme"},
+	} {
+		card := `[data-auth="` + kind.authID + `"]`
+		popup := opened(t, page, chromedp.Click(chromedp.CSS(card+` [data-connect]`)))
+		do(t, popup, chromedp.WaitVisible(chromedp.CSS(`[data-page="ticket"]`)))
+		look(t, popup, "form-"+kind.authID)
+		fill(t, popup, kind.values, kind.secret, "vault-wrong-wrong")
+		do(t, popup, chromedp.WaitVisible(chromedp.CSS(`[aria-invalid="true"]`)))
+		look(t, popup, "form-"+kind.authID+"-rejected")
+		fill(t, popup, kind.values, kind.secret, kind.values[kind.secret])
+		do(t, page, chromedp.WaitVisible(chromedp.CSS(card+` li .name`)))
+		for range 2 {
+			do(t, page, chromedp.Click(chromedp.CSS(card+` [data-whoami]`)), chromedp.WaitVisible(chromedp.CSS(card+` .answer .who`)))
+			if got := ask(t, page, chromedp.Text(chromedp.CSS(card+` .answer .who`))); got != kind.says {
+				t.Errorf("%s: the service says %q, want %q", kind.authID, got, kind.says)
+			}
+			<-time.After(2 * time.Second) // Amino's tokens live one
+		}
+		do(t, page, chromedp.Click(chromedp.CSS(card+` [data-disconnect]`)), chromedp.WaitNotPresent(chromedp.CSS(card+` li .name`)))
+	}
+	if _, renewals, reused := kinds.Amino.Counts(); renewals == 0 || reused != 0 {
+		t.Errorf("Amino has seen %d renewals and %d used refresh tokens", renewals, reused)
+	}
+}
+
+// fill types into the form and sends it; secret is the field that gets another value.
+func fill(t *testing.T, window context.Context, values typing, secret, value string) {
+	t.Helper()
+	for key, text := range values {
+		if key == secret {
+			text = value
+		}
+		field := chromedp.CSS(`[name="` + key + `"]`)
+		do(t, window, chromedp.Clear(field), chromedp.SendKeys(field, text))
+	}
+	do(t, window, chromedp.Click(chromedp.ID("continue")))
 }

@@ -79,6 +79,7 @@ type setup struct {
 	users     []demo.User   // of the host
 	tokenLife time.Duration // of the service's access tokens; zero: an hour
 	more      string        // of connections.yaml, after the service's two
+	apps      []demo.App    // for those
 }
 
 // option changes a world before it starts.
@@ -91,6 +92,14 @@ func with(name, value string) option {
 // connected adds connections, as connections.yaml has them.
 func connected(yaml string) option {
 	return func(s *setup) { s.more += yaml }
+}
+
+// offering adds the services that ask for something typed, which are at address.
+func offering(address string) option {
+	return func(s *setup) {
+		s.more += demo.KindConnections(address)
+		s.apps = append(s.apps, demo.KindApps()...)
+	}
 }
 
 // tokensLive says how long the service's access tokens live.
@@ -134,7 +143,7 @@ func newWorld(t *testing.T, options ...option) *world {
 		t.Fatal(err)
 	}
 	w.serveService(t, service, s.tokenLife)
-	w.Host = demo.NewHost(demo.HostOptions{Users: s.users, LinkgateURL: publicURL})
+	w.Host = demo.NewHost(demo.HostOptions{Users: s.users, LinkgateURL: publicURL, Apps: append(demo.Apps(), s.apps...)})
 	hostURL := serve(t, w.Host)
 	maps.Copy(s.env, map[string]string{
 		"HOST_API_URL": hostURL, "HOST_API_KEY": w.Host.APIKey().Reveal(),
