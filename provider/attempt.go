@@ -76,7 +76,8 @@ type endpoints struct {
 	issuer         string // empty: not known
 	authorize      string
 	token          string
-	issuerPromised bool // the service said that its callbacks carry iss (RFC 9207 §3)
+	pushed         string // RFC 9126; empty: the authorization request goes through the browser
+	issuerPromised bool   // the service said that its callbacks carry iss (RFC 9207 §3)
 }
 
 // fingerprint binds an attempt to the client and the endpoints it began with, so that a change of

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -32,7 +33,7 @@ func (s authServer) apart(log *slog.Logger, legs string) authServer {
 
 // authorize makes an attempt and the address of its authorization request (RFC 6749 §4.1.1,
 // RFC 7636 §4.3). nonce is empty for plain OAuth 2.
-func (s authServer) authorize(e endpoints, scopes []string, state, nonce secret.Text, redirectURI string) (Attempt, string, error) {
+func (s authServer) authorize(ctx context.Context, e endpoints, state, nonce secret.Text, redirectURI string) (Attempt, string, error) {
 	if state.IsZero() || redirectURI == "" {
 		return Attempt{}, "", errors.New("authorizing: state and redirect URI must not be empty")
 	}
@@ -46,27 +47,42 @@ func (s authServer) authorize(e endpoints, scopes []string, state, nonce secret.
 		RedirectURI: redirectURI,
 		Fingerprint: fingerprint(s.conn, e, redirectURI),
 	}
-	query := address.Query() // an endpoint may have parameters of its own; ours win
-	for name, value := range s.conn.AuthorizeParams {
-		query.Set(name, value)
-	}
-	query.Set("response_type", "code")
-	query.Set("client_id", s.conn.ClientID)
-	query.Set("redirect_uri", redirectURI)
-	query.Set("state", state.Reveal())
 	if s.conn.PKCE != PKCENone {
 		attempt.Verifier = secret.New(oauth2.GenerateVerifier()) // 32 random bytes
-		query.Set("code_challenge", oauth2.S256ChallengeFromVerifier(attempt.Verifier.Reveal()))
-		query.Set("code_challenge_method", "S256")
 	}
-	if len(scopes) > 0 {
-		query.Set("scope", strings.Join(scopes, s.conn.scopeSeparator()))
+	request := s.request(attempt)
+	if e.pushed != "" {
+		if request, err = s.push(ctx, e.pushed, request); err != nil {
+			return Attempt{}, "", err
+		}
 	}
-	if !nonce.IsZero() {
-		query.Set("nonce", nonce.Reveal())
-	}
+	query := address.Query() // an endpoint may have parameters of its own; ours win
+	maps.Copy(query, request)
 	address.RawQuery = query.Encode()
 	return attempt, address.String(), nil
+}
+
+// request is an attempt's authorization request.
+func (s authServer) request(a Attempt) url.Values {
+	request := url.Values{}
+	for name, value := range s.conn.AuthorizeParams {
+		request.Set(name, value)
+	}
+	request.Set("response_type", "code")
+	request.Set("client_id", s.conn.ClientID)
+	request.Set("redirect_uri", a.RedirectURI)
+	request.Set("state", a.State.Reveal())
+	if !a.Verifier.IsZero() {
+		request.Set("code_challenge", oauth2.S256ChallengeFromVerifier(a.Verifier.Reveal()))
+		request.Set("code_challenge_method", "S256")
+	}
+	if len(s.conn.Scopes) > 0 {
+		request.Set("scope", strings.Join(s.conn.Scopes, s.conn.scopeSeparator()))
+	}
+	if !a.Nonce.IsZero() {
+		request.Set("nonce", a.Nonce.Reveal())
+	}
+	return request
 }
 
 // exchange checks the callback against the attempt and trades its code for tokens. Until every

@@ -24,7 +24,9 @@ type metadata struct {
 	JWKSURI               string `json:"jwks_uri"`
 	RegistrationEndpoint  string `json:"registration_endpoint"`
 	UserinfoEndpoint      string `json:"userinfo_endpoint"`
-	RevocationEndpoint    string `json:"revocation_endpoint"`                            // RFC 8414 §2
+	RevocationEndpoint    string `json:"revocation_endpoint"`                   // RFC 8414 §2
+	PushEndpoint          string `json:"pushed_authorization_request_endpoint"` // RFC 9126 §5
+	PushRequired          bool   `json:"require_pushed_authorization_requests"`
 	IssuerPromised        bool   `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
 
 	keys oidc.KeySet
@@ -150,7 +152,7 @@ func fetchMetadata(ctx context.Context, c *client, issuer string) (*metadata, er
 // for an issuer that is itself on loopback without TLS, as in a demonstration.
 func checkEndpoints(m *metadata) error {
 	required := []string{m.AuthorizationEndpoint, m.TokenEndpoint, m.JWKSURI}
-	optional := []string{m.UserinfoEndpoint, m.RevocationEndpoint}
+	optional := []string{m.UserinfoEndpoint, m.RevocationEndpoint, m.PushEndpoint}
 	for i, address := range append(required, optional...) {
 		if address == "" && i >= len(required) {
 			continue

@@ -29,7 +29,7 @@ func openOAuth2(c Connection, d Deps) *Provider {
 	server := newAuthServer(c, d)
 	redirector := &oauth2Redirector{
 		authServer: server,
-		endpoints:  endpoints{issuer: c.Issuer, authorize: c.AuthorizeURL, token: c.TokenURL},
+		endpoints:  endpoints{issuer: c.Issuer, authorize: c.AuthorizeURL, token: c.TokenURL, pushed: c.PARURL},
 		identifier: &oauth2Identifier{client: server.client, conn: c},
 	}
 	p := &Provider{
@@ -49,8 +49,8 @@ func openOAuth2(c Connection, d Deps) *Provider {
 }
 
 // Authorize implements Redirector.
-func (o *oauth2Redirector) Authorize(_ context.Context, state secret.Text, redirectURI string) (Attempt, string, error) {
-	return o.authorize(o.endpoints, o.conn.Scopes, state, secret.Text{}, redirectURI)
+func (o *oauth2Redirector) Authorize(ctx context.Context, state secret.Text, redirectURI string) (Attempt, string, error) {
+	return o.authorize(ctx, o.endpoints, state, secret.Text{}, redirectURI)
 }
 
 // Exchange implements Redirector.

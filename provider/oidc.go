@@ -54,7 +54,11 @@ func (o *oidcRedirector) Authorize(ctx context.Context, state secret.Text, redir
 		return Attempt{}, "", err
 	}
 	nonce := secret.New(oauth2.GenerateVerifier()) // 32 random bytes do for a nonce as well
-	return o.authorize(m.endpoints(), o.conn.Scopes, state, nonce, redirectURI)
+	e := m.endpoints()
+	if e.pushed, err = o.conn.pushedTo(m); err != nil {
+		return Attempt{}, "", err
+	}
+	return o.authorize(ctx, e, state, nonce, redirectURI)
 }
 
 // Exchange implements Redirector.

@@ -77,7 +77,7 @@ func authorizeURL(t *testing.T, c Connection) string {
 		return ""
 	case *oidcRedirector:
 		discovered := endpoints{issuer: filled.Issuer, authorize: strings.TrimSuffix(filled.Issuer, "/") + "/DISCOVERED"}
-		_, address, err = r.authorize(discovered, r.conn.Scopes, state, secret.New("NONCE"), redirectURI)
+		_, address, err = r.authorize(t.Context(), discovered, state, secret.New("NONCE"), redirectURI)
 	case *oauth2Redirector:
 		_, address, err = r.Authorize(t.Context(), state, redirectURI)
 	default: // the service would have to be asked first

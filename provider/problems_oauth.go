@@ -11,6 +11,7 @@ func (c Connection) authServerProblems() []Problem {
 	return slices.Concat(
 		c.unusedKeyProblem(),
 		c.pkceProblems(),
+		c.parProblems(),
 		c.tellingProblems(),
 	)
 }

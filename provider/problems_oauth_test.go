@@ -28,6 +28,10 @@ func TestAuthServerProblems(t *testing.T) {
 		"token as an id":            {goodOAuth2, func(c *Connection) { c.Identity = IdentityPaths{URL: "token", ID: "access_token"} }, []string{"identity.id"}},
 		"token as a name":           {goodOAuth2, func(c *Connection) { c.Identity = IdentityPaths{URL: "token", ID: "id", Name: "refresh_token.0"} }, []string{"identity.name"}},
 		"token as a setting":        {goodOIDC, func(c *Connection) { c.Identity.Settings = map[string]string{"shop": "id_token"} }, []string{"identity.settings.shop"}},
+		"par_url":                   {goodOAuth2, func(c *Connection) { c.PARURL = "https://a.example/par" }, nil},
+		"par_url not https":         {goodOIDC, func(c *Connection) { c.PARURL = "http://a.example/par" }, []string{"par_url"}},
+		"par_url discover":          {goodOIDC, func(c *Connection) { c.PARURL = "discover" }, nil},
+		"par_url discover, oauth2":  {goodOAuth2, func(c *Connection) { c.PARURL = "discover" }, []string{"par_url"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
