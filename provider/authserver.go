@@ -82,6 +82,7 @@ func (s authServer) request(a Attempt) url.Values {
 	if !a.Nonce.IsZero() {
 		request.Set("nonce", a.Nonce.Reveal())
 	}
+	s.conn.nameResources(request)
 	return request
 }
 
@@ -107,6 +108,7 @@ func (s authServer) tokenForm(grantType string) url.Values {
 		form.Set(name, value)
 	}
 	form.Set("grant_type", grantType)
+	s.conn.nameResources(form)
 	return form
 }
 

@@ -32,6 +32,18 @@ func TestAuthServerProblems(t *testing.T) {
 		"par_url not https":         {goodOIDC, func(c *Connection) { c.PARURL = "http://a.example/par" }, []string{"par_url"}},
 		"par_url discover":          {goodOIDC, func(c *Connection) { c.PARURL = "discover" }, nil},
 		"par_url discover, oauth2":  {goodOAuth2, func(c *Connection) { c.PARURL = "discover" }, []string{"par_url"}},
+		"resources":                 {goodOAuth2, func(c *Connection) { c.Resource = []string{"https://api.example/", "urn:example:api"} }, nil},
+		"resource with fragment":    {goodOIDC, func(c *Connection) { c.Resource = []string{"https://a.example/", "https://a.example/#"} }, []string{"resource.1"}},
+		"resource relative":         {goodOAuth2, func(c *Connection) { c.Resource = []string{"/api"} }, []string{"resource.0"}},
+		"resource without scheme":   {goodOAuth2, func(c *Connection) { c.Resource = []string{"api.example"} }, []string{"resource.0"}},
+		"resource empty":            {goodOAuth2, func(c *Connection) { c.Resource = []string{""} }, []string{"resource.0"}},
+		"resource with a blank":     {goodOAuth2, func(c *Connection) { c.Resource = []string{"https://a.example/a b"} }, []string{"resource.0"}},
+		"resource with a password":  {goodOAuth2, func(c *Connection) { c.Resource = []string{"https://a:b@a.example/"} }, []string{"resource.0"}},
+		"resource of a scheme":      {goodOAuth2, func(c *Connection) { c.Resource = []string{"https:"} }, []string{"resource.0"}},
+		"resource as a parameter":   {goodOAuth2, func(c *Connection) { c.AuthorizeParams = map[string]string{"resource": "x"} }, nil},
+		"resource in two places": {goodOAuth2, func(c *Connection) {
+			c.Resource, c.TokenParams = []string{"https://a.example"}, map[string]string{"resource": "x"}
+		}, []string{"token_params.resource"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
