@@ -14,7 +14,7 @@ import (
 //go:embed pages messages
 var files embed.FS
 
-// Page is what Render can write: Ticket, Result or Problem.
+// Page is what Render can write: Ticket, Result, Relay or Problem.
 type Page interface {
 	template() string // the file in pages/, without .html
 }

@@ -1,9 +1,11 @@
 
 // Tells the window that opened this one how it ended, and closes this one. Everything works
-// without: the page says what happened, and a window can be closed by hand.
+// without: the page says what happened, and a window can be closed by hand. Sends the form on that
+// a page names; without it, its button does.
 (function () {
   "use strict";
   var told = document.currentScript.dataset;
+  if (told.submit) document.getElementById(told.submit).submit();
   var opener = window.opener;
   if (!opener) return;
   var button = document.getElementById("close");
