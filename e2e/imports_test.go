@@ -17,7 +17,7 @@ var layers = [][]string{
 	{"linkgate"},
 	{"linkgate/handlers", "linkgate/config", "linkgate/demo"},
 	{"linkgate/connect", "linkgate/call", "linkgate/appproxy"},
-	{"linkgate/oauthstate", "linkgate/host", "linkgate/linkedaccount", "linkgate/templates"},
+	{"linkgate/oauthstate", "linkgate/host", "linkgate/linkedaccount", "linkgate/registration", "linkgate/templates"},
 	{"linkgate/provider", "linkgate/outbox"},
 	{"linkgate/database"},
 	{"linkgate/secret"},
@@ -30,7 +30,7 @@ var only = map[string][]string{
 	"linkgate/templates": {"linkgate/handlers"},
 	"linkgate/call":      {"linkgate/handlers", "linkgate/config"},
 	"linkgate/appproxy":  {"linkgate/handlers"},
-	"linkgate/provider":  {"linkgate/config", "linkgate/handlers", "linkgate/connect", "linkgate/call", "linkgate/linkedaccount"},
+	"linkgate/provider":  {"linkgate/config", "linkgate/handlers", "linkgate/connect", "linkgate/call", "linkgate/linkedaccount", "linkgate/registration"},
 }
 
 // workshop packages are tools and help for tests: nothing that ships imports them.
@@ -91,6 +91,8 @@ func TestAllowedImports(t *testing.T) {
 		{"linkgate/appproxy", "linkgate/linkedaccount", true},
 		{"linkgate/linkedaccount", "linkgate/provider", true},
 		{"linkgate/linkedaccount", "linkgate/outbox", true},
+		{"linkgate/registration", "linkgate/provider", true},
+		{"linkgate/registration", "linkgate/linkedaccount", false},
 		{"linkgate/outbox", "linkgate/linkedaccount", false},
 		{"linkgate/outbox", "linkgate/database", true},
 		{"linkgate/oauthstate", "linkgate/host", false},
