@@ -32,6 +32,7 @@ func (c *canary) flows() {
 		c.stepByStep(authID)
 		c.deny(authID)
 	}
+	c.typeSecrets()
 	c.intrude()
 	c.tamper()
 	c.misaddress()

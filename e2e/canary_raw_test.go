@@ -7,8 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"regexp"
 	"sync"
 	"testing"
 )
@@ -81,33 +79,22 @@ func (s *rawService) count() int {
 	return s.requests
 }
 
-var authorizeURL = regexp.MustCompile(`authorize_url: (\S+)`)
-
-// withRawConnection adds the connection to connections.yaml. Its client secret has every character
+// withRawConnection adds the connection. Its client secret has every character
 // that some encoding changes.
 func (c *canary) withRawConnection() option {
 	return func(s *setup) {
-		env := s.env
-		path := env["CONNECTIONS_FILE"]
-		text, err := os.ReadFile(path)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		text = fmt.Appendf(text, `  - auth_id: %s
+		s.more += fmt.Sprintf(`  - auth_id: %s
     provider: oauth2
     name: Raw Notes
-    authorize_url: %s
+    authorize_url: %s/oauth/authorize
     token_url: http://%s/token
     client_id: %s
     client_secret: ${RAW_SECRET}
     auth_style: post
     scopes: [notes.read]
     identity: {url: 'http://%[3]s/me', id: id}
-`, rawAuthID, authorizeURL.FindSubmatch(text)[1], c.raw.address, rawClient)
-		if err := os.WriteFile(path, text, 0o600); err != nil {
-			c.t.Fatal(err)
-		}
-		env["RAW_SECRET"] = c.mintOdd("client secret of the raw connection")
+`, rawAuthID, s.issuer, c.raw.address, rawClient)
+		s.env["RAW_SECRET"] = c.mintOdd("client secret of the raw connection")
 	}
 }
 

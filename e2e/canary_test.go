@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -54,6 +55,7 @@ type canary struct {
 	*world
 	t        *testing.T
 	raw      *rawService
+	kinds    *demo.Kinds
 	db       *database.DB
 	redis    *redis.Client         // nil: it is embedded
 	toRedis  *testservers.TCPProxy // of a real one
@@ -208,7 +210,8 @@ func TestCanary(t *testing.T) {
 func (c *canary) start(options ...option) {
 	c.t.Helper()
 	c.raw = newRawService(c.t)
-	options = append(options, crowded(300), c.recorded(), c.withRawConnection())
+	c.kinds = demo.NewKinds(time.Minute)
+	options = append(options, crowded(300), c.recorded(), offering(serve(c.t, c.kinds)), c.withRawConnection())
 	c.world = newWorld(c.t, options...)
 	env := c.Linkgate.env
 	env["HOST_PROXY_SECRET"] += "," + c.mintOdd("second proxy secret") // from the next start on

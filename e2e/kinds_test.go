@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"strings"
 	"testing"
@@ -20,67 +19,32 @@ import (
 type typing map[string]string
 
 // ticketPage opens the page of a new session, in a browser of its own.
-func (w *world) ticketPage(t *testing.T, user, authID string) (*http.Client, string) {
+func (w *world) ticketPage(t *testing.T, user, authID string) (*demo.Browser, demo.Page) {
 	t.Helper()
 	address, err := w.Host.Connect(t.Context(), user, authID)
 	if err != nil {
 		t.Fatalf("beginning a session: %v", err)
 	}
-	client := newJar(t)
-	if status, page := get(t, client, address); status != http.StatusOK {
-		t.Fatalf("the ticket page: %d %s", status, page)
+	b := demo.NewBrowser()
+	page, err := b.Get(t.Context(), address)
+	if err != nil || page.Status != http.StatusOK {
+		t.Fatalf("the ticket page: %d %v", page.Status, err)
 	}
-	return client, address
+	return b, page
 }
 
 // typeIn fills the form of a ticket page in and sends it.
-func typeIn(t *testing.T, client *http.Client, address string, values typing) (status int, page string) {
+func typeIn(t *testing.T, b *demo.Browser, page demo.Page, values typing) demo.Page {
 	t.Helper()
-	_, shown := get(t, client, address)
-	_, rest, found := strings.Cut(shown, `name="form_token" value="`)
-	if !found {
-		t.Fatalf("no form on the page:\n%s", shown)
-	}
-	token, _, _ := strings.Cut(rest, `"`)
-	form := url.Values{"form_token": {token}}
+	form := url.Values{}
 	for key, value := range values {
 		form.Set(key, value)
 	}
-	u, _ := url.Parse(address)
-	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(form.Encode()))
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Origin", u.Scheme+"://"+u.Host)
-	res, err := client.Do(req)
+	next, err := b.Submit(t.Context(), page, "", form)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
-	text, _ := io.ReadAll(res.Body)
-	return res.StatusCode, string(text)
-}
-
-// newJar is a browser without scripts.
-func newJar(t *testing.T) *http.Client {
-	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &http.Client{Jar: jar}
-}
-
-func get(t *testing.T, client *http.Client, address string) (status int, page string) {
-	t.Helper()
-	res, err := client.Get(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, string(text)
+	return next
 }
 
 // TestKinds: with a key, with Basic and with a password a user connects, calls, and disconnects.
@@ -100,17 +64,15 @@ func TestKinds(t *testing.T) {
 			typing{"customer": "acme", "username": demo.AminoUser, "password": demo.AminoPassword}, "Ada at acme"},
 	} {
 		t.Run(test.authID, func(t *testing.T) {
-			client, page := w.ticketPage(t, "ada", test.authID)
-			status, shown := typeIn(t, client, page, test.wrong)
-			if status != http.StatusUnprocessableEntity || !strings.Contains(shown, `aria-invalid="true"`) || strings.Contains(shown, "wrong-wrong") {
-				t.Fatalf("the wrong one: %d\n%s", status, shown)
+			b, page := w.ticketPage(t, "ada", test.authID)
+			page = typeIn(t, b, page, test.wrong)
+			if page.Status != http.StatusUnprocessableEntity || !strings.Contains(page.Body, `aria-invalid="true"`) || strings.Contains(page.Body, "wrong-wrong") {
+				t.Fatalf("the wrong one: %d\n%s", page.Status, page.Body)
 			}
 			if len(w.accountsAt("ada", test.authID)) != 0 {
 				t.Fatal("something is saved at the host")
 			}
-			if status, shown = typeIn(t, client, page, test.right); status != http.StatusOK || !strings.Contains(shown, "is connected") {
-				t.Fatalf("the right one: %d\n%s", status, shown)
-			}
+			wantState(t, typeIn(t, b, page, test.right), "linked")
 			accounts := w.accountsAt("ada", test.authID)
 			if len(accounts) != 1 || accounts[0].ExternalAccountID != test.id {
 				t.Fatalf("accounts at the host: %+v", accounts)
@@ -132,11 +94,8 @@ func TestPasswordIsRenewed(t *testing.T) {
 	kinds := demo.NewKinds(2 * time.Second)
 	w := newWorld(t, offering(serve(t, kinds)))
 	for _, customer := range []string{"acme", "globex"} {
-		client, page := w.ticketPage(t, "ada", demo.AminoMove)
-		status, shown := typeIn(t, client, page, typing{"customer": customer, "username": demo.AminoUser, "password": demo.AminoPassword})
-		if status != http.StatusOK {
-			t.Fatalf("%d\n%s", status, shown)
-		}
+		b, page := w.ticketPage(t, "ada", demo.AminoMove)
+		wantState(t, typeIn(t, b, page, typing{"customer": customer, "username": demo.AminoUser, "password": demo.AminoPassword}), "linked")
 		for {
 			w.says(t, demo.AminoMove, "Ada at "+customer)
 			if _, renewals, reused := kinds.Amino.Counts(); renewals >= 3 || reused > 0 {
@@ -159,12 +118,9 @@ func TestPasswordIsRenewed(t *testing.T) {
 func TestAttemptsAreLimited(t *testing.T) {
 	kinds := demo.NewKinds(time.Minute)
 	w := newWorld(t, offering(serve(t, kinds)))
-	client, page := w.ticketPage(t, "ada", demo.VaultKey)
-	for {
-		if status, shown := get(t, client, page); status != http.StatusOK || !strings.Contains(shown, "form_token") {
-			break // this page is used up
-		}
-		typeIn(t, client, page, typing{"api_key": "vault-wrong"})
+	b, page := w.ticketPage(t, "ada", demo.VaultKey)
+	for page = typeIn(t, b, page, typing{"api_key": "vault-wrong"}); page.Status == http.StatusUnprocessableEntity; {
+		page = typeIn(t, b, page, typing{"api_key": "vault-wrong"})
 	}
 	if asked := kinds.Vault.Asked(""); asked < 5 || asked > 20 {
 		t.Errorf("%d keys could be tried on one page", asked)
@@ -178,8 +134,12 @@ func TestAttemptsAreLimited(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		client := newJar(t)
-		if status, _ := typeIn(t, client, address, typing{"api_key": "vault-wrong"}); status == http.StatusTooManyRequests {
+		b := demo.NewBrowser()
+		page, err := b.Get(t.Context(), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if typeIn(t, b, page, typing{"api_key": "vault-wrong"}).Status == http.StatusTooManyRequests {
 			break
 		}
 		if asked := kinds.Vault.Asked(""); asked > 100 {

@@ -75,6 +75,7 @@ func subjectOf(username string) string {
 
 // setup is what a world is made of.
 type setup struct {
+	issuer    string // of the service
 	env       map[string]string
 	users     []demo.User   // of the host
 	tokenLife time.Duration // of the service's access tokens; zero: an hour
@@ -129,6 +130,7 @@ func newWorld(t *testing.T, options ...option) *world {
 	connections := filepath.Join(dir, "connections.yaml")
 	service := w.listen(t)
 	s := setup{
+		issuer: w.Issuer,
 		env: map[string]string{
 			"ADDR": publicAddr, "OPERATOR_ADDR": operatorAddr, "PUBLIC_URL": publicURL,
 			"CONNECTIONS_FILE": connections, "DATA_DIR": filepath.Join(dir, "data"),
