@@ -9,12 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"linkgate/secret"
 )
@@ -189,34 +185,6 @@ func (o *oauth1Service) ask(ctx context.Context, op, address string, t tokenPair
 	return values, err
 }
 
-// readTokenPair reads a token with its secret, which is a form. The secret may be empty: RSA-SHA1
-// makes no use of it.
-func readTokenPair(op string, ans answer) (url.Values, error) {
-	values, err := url.ParseQuery(strings.TrimSpace(string(ans.body)))
-	if err != nil || len(values["oauth_token"]) != 1 || len(values["oauth_token_secret"]) != 1 ||
-		!isOAuth1Token(values.Get("oauth_token")) {
-		return nil, &Error{Op: op, Kind: ErrUnavailable, Code: "no usable token with its secret", Status: ans.status}
-	}
-	return values, nil
-}
-
-const maxOAuth1Token = 4 << 10 // bytes
-
-func isOAuth1Token(s string) bool {
-	return s != "" && len(s) <= maxOAuth1Token && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
-}
-
-// told is what an answer tells beside the tokens, such as screen_name.
-func told(answer url.Values) document {
-	values := map[string]any{}
-	for name := range answer {
-		if !strings.HasPrefix(name, "oauth_") {
-			values[name] = answer.Get(name)
-		}
-	}
-	return document{values}
-}
-
 // Identify implements Identifier. Settings that only the token answer tells are not among the
 // identity's.
 func (o *oauth1Service) Identify(ctx context.Context, c Credential) (Identity, error) {
@@ -269,110 +237,3 @@ func (o *oauth1Service) ifRejected(refused *Error, ans answer) *Error {
 
 // maxClockSkew is how far apart clocks may be for most services to take a signature.
 const maxClockSkew = 4 * time.Minute
-
-// oauth1Refusal turns an answer that is no success into an error: by its oauth_problem, whatever its
-// status, and without one by its status.
-func oauth1Refusal(op string, ans answer) *Error {
-	problem := oauth1Problem(ans)
-	kind, known := kindOfProblem(problem)
-	switch {
-	case known:
-		return &Error{Op: op, Kind: kind, Code: problem, Status: ans.status}
-	case problem != "":
-		return &Error{Op: op, Kind: ErrRefused, Code: "unknown error", Status: ans.status}
-	case ans.status == http.StatusBadRequest, ans.status == http.StatusUnauthorized, ans.status == http.StatusForbidden:
-		return &Error{Op: op, Kind: ErrRefused, Status: ans.status} // RFC 5849 §3.2
-	case op == opIdentify && ans.status >= 400:
-		return &Error{Op: op, Kind: ErrRefused, Status: ans.status}
-	case ans.status < 200 || ans.status > 299:
-		return &Error{Op: op, Kind: ErrUnavailable, Code: "answer makes no sense", Status: ans.status}
-	}
-	return nil
-}
-
-// problemForm is how services name a problem, in a form or in WWW-Authenticate:
-// https://wiki.oauth.net/w/page/12238543/ProblemReporting
-var problemForm = regexp.MustCompile(`(?:^|[\s&,])oauth_problem="?([a-z_]{1,48})(?:["&,\s]|$)`)
-
-func oauth1Problem(ans answer) string {
-	for _, text := range append(ans.header.Values("WWW-Authenticate"), string(ans.body)) {
-		if found := problemForm.FindStringSubmatch(text); found != nil {
-			return found[1]
-		}
-	}
-	return ""
-}
-
-// kindOfProblem tells whose turn it is. One that is not known is not repeated, for a service could
-// write there what we have sent.
-func kindOfProblem(problem string) (kind error, known bool) {
-	switch problem {
-	case "token_rejected", "token_expired", "token_revoked", "token_used", "verifier_invalid":
-		return ErrInvalidGrant, true
-	case "permission_denied", "user_refused":
-		return ErrDenied, true
-	case "consumer_key_unknown", "consumer_key_rejected", "consumer_key_refused", "signature_invalid", "signature_method_rejected",
-		"timestamp_refused", "nonce_used", "parameter_absent", "parameter_rejected", "version_rejected", "permission_unknown",
-		"additional_authorization_required":
-		return ErrRefused, true
-	}
-	return nil, false
-}
-
-// oauth1ClientProblems are those of the client: a secret or a key, as the method wants it.
-func oauth1ClientProblems(c Connection) []Problem {
-	const leaveOut = "leave it out: the signature proves the client"
-	var problems []Problem
-	add := func(key, text, remedy string) { problems = append(problems, Problem{key, text, remedy}) }
-	if c.ClientID == "" {
-		add("client_id", "is missing", "copy the consumer key from the service's page about your app")
-	}
-	_, isKey := rsaKey(c.SigningKey)
-	switch {
-	case c.signsWithRSA() && c.SigningKey.IsZero():
-		add("signing_key", "is missing", "give the private key to the public one that the service knows, in PEM")
-	case c.signsWithRSA() && !isKey:
-		add("signing_key", "is no RSA key in PEM of 1024 bits or more", "make one with openssl genrsa 2048, and give its public half to the service")
-	case c.signsWithRSA() && !c.ClientSecret.IsZero():
-		add("client_secret", "is not used by RSA-SHA1", "leave it out, or sign with it: signature_method: HMAC-SHA1")
-	case c.SignatureMethod != "" && !c.signsWithRSA() && !strings.EqualFold(c.SignatureMethod, HMACSHA1):
-		add("signature_method", "unknown method "+shown(c.SignatureMethod), "use HMAC-SHA1 or RSA-SHA1")
-	case !c.signsWithRSA() && c.ClientSecret.IsZero():
-		add("client_secret", "is missing", "copy the consumer secret from the service's page about your app, or set signature_method: RSA-SHA1 and signing_key")
-	case !c.signsWithRSA() && !c.SigningKey.IsZero():
-		add("signing_key", "is not used by HMAC-SHA1", "leave it out, or set signature_method: RSA-SHA1")
-	}
-	if c.AuthStyle != "" {
-		add("auth_style", "is not used by this protocol", leaveOut)
-	}
-	return problems
-}
-
-func oauth1Problems(c Connection) []Problem {
-	const leaveOut = "leave it out: OAuth 1 has no such thing"
-	problems := slices.Concat(
-		c.templateProblem("issuer", c.Issuer, optional),
-		c.templateProblem("request_token_url", c.RequestTokenURL, required),
-		c.templateProblem("authorize_url", c.AuthorizeURL, required),
-		c.templateProblem("access_token_url", c.AccessTokenURL, required),
-		unused("token_url", c.TokenURL, "leave it out: it is request_token_url and access_token_url here"),
-		unused("refresh_url", c.RefreshURL, leaveOut),
-		unused("revoke_url", c.RevokeURL, leaveOut),
-		unused("par_url", c.PARURL, leaveOut),
-		unused("pkce", c.PKCE, leaveOut),
-		unused("scopes", strings.Join(c.Scopes, " "), "leave it out, or give in authorize_params what the service wants there"),
-		unused("scope_separator", c.ScopeSeparator, leaveOut),
-		unused("credential.header", c.Credential.Header, "leave it out: the signature goes into Authorization"),
-		unused("credential.prefix", c.Credential.Prefix, "leave it out: the signature goes into Authorization"),
-		unused("credential.query", c.Credential.Query, "leave it out: the signature goes into Authorization"),
-		c.identityURLProblem(),
-		pathProblem("identity.id", c.Identity.ID),
-	)
-	if len(c.TokenParams) > 0 {
-		problems = append(problems, Problem{"token_params", "is not used by this protocol", leaveOut})
-	}
-	if c.Identity.ID == "" {
-		problems = append(problems, Problem{"identity.id", "is missing", "name where the answer of identity.url, or with identity.url: token that of access_token_url, has the account's stable id"})
-	}
-	return problems
-}
