@@ -41,6 +41,8 @@ func TestChromium(t *testing.T) {
 		"tells of failure, stays, tries again": tellsOfFailureAndStays,
 		"posts a finish token once":            postsAFinishTokenOnce,
 		"fills in the form, without script":    fillsInTheForm,
+		"takes a post from another site":       takesAPostFromAnotherSite(true),
+		"takes a post, without script":         takesAPostFromAnotherSite(false),
 		"shows the form on any screen":         showsTheFormOnAnyScreen,
 	} {
 		t.Run(name, func(t *testing.T) {

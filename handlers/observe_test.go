@@ -183,7 +183,7 @@ func TestUnmatched(t *testing.T) {
 		{"POST", "/linked-accounts/1", false, 405, false, "DELETE"},
 		{"DELETE", "/connect/" + aTicket, true, 405, true, "GET, POST"},
 		{"GET", "/connect/a/b/c", true, 404, true, ""},
-		{"POST", "/callback/gh", false, 405, true, "GET"},
+		{"PUT", "/callback/gh", false, 405, true, "GET, POST"},
 	} {
 		t.Run(tc.method+" "+tc.path, func(t *testing.T) {
 			b := newBench(t)

@@ -39,6 +39,7 @@ func (s *site) routes() []route {
 		{http.MethodHead, "/connect/:ticket/result", browser, head},
 		{http.MethodGet, "/callback/:auth_id", browser, s.callback},
 		{http.MethodHead, "/callback/:auth_id", browser, head},
+		{http.MethodPost, "/callback/:auth_id", browser, s.callbackPosted},
 	}
 }
 

@@ -164,8 +164,8 @@ func paramProblems(key string, params map[string]string, reserved []string) []Pr
 			problems = append(problems, Problem{at, "is set by Linkgate", "use scopes instead"})
 		case slices.Contains(reserved, name):
 			problems = append(problems, Problem{at, "is set by Linkgate", "leave it out"})
-		case name == "response_mode" && params[name] != "query":
-			problems = append(problems, Problem{at, "is " + shown(params[name]) + ", and Linkgate takes the answer from the query alone", "leave it out, or use query"})
+		case name == "response_mode" && params[name] != "query" && params[name] != "form_post":
+			problems = append(problems, Problem{at, "is " + shown(params[name]) + ", and Linkgate takes the answer from the query or a form alone", "leave it out, or use query or form_post"})
 		}
 	}
 	return problems
