@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"time"
 
@@ -59,6 +60,7 @@ type registeredApp struct {
 	Provider    string `json:"provider"`
 	Name        string `json:"name"`
 	RedirectURI string `json:"redirect_uri,omitempty"` // empty: there is nothing to register
+	RemovalURL  string `json:"removal_url,omitempty"`  // without the secret; empty: there is no removal_secret
 }
 
 func check(cmd *cobra.Command, o checkOptions) error {
@@ -76,6 +78,7 @@ func check(cmd *cobra.Command, o checkOptions) error {
 	if broken == nil {
 		r.Connections = registeredApps(c)
 		p.connections(r.Connections)
+		p.removals(r.Connections)
 		if !o.offline {
 			r.Answers = p.answers(askAll(cmd.Context(), probes(c), o.patience))
 		}
@@ -94,6 +97,9 @@ func registeredApps(c config.Config) []registeredApp {
 		app := registeredApp{AuthID: conn.AuthID, Provider: conn.Provider, Name: conn.Name}
 		if conn.Redirects() {
 			app.RedirectURI = c.RedirectURI(conn.AuthID)
+		}
+		if !conn.RemovalSecret.IsZero() {
+			app.RemovalURL = c.PublicURL + "/hooks/" + url.PathEscape(conn.AuthID) + "/removed?secret=…"
 		}
 		apps = append(apps, app)
 	}
@@ -148,6 +154,17 @@ func (p printer) connections(apps []registeredApp) {
 	p.printf("\nRegister these redirect URIs, exactly as they are, at the services:\n")
 	for _, a := range register {
 		p.printf("  %s\n      %s (provider %s, auth id %s)\n", a.RedirectURI, a.Name, a.Provider, a.AuthID)
+	}
+}
+
+func (p printer) removals(apps []registeredApp) {
+	told := slices.DeleteFunc(slices.Clone(apps), func(a registeredApp) bool { return a.RemovalURL == "" })
+	if len(told) == 0 {
+		return
+	}
+	p.printf("\nTell these services to call this when a user removes the app there, with the removal_secret for …:\n")
+	for _, a := range told {
+		p.printf("  %s\n      %s (auth id %s)\n", a.RemovalURL, a.Name, a.AuthID)
 	}
 }
 
