@@ -144,7 +144,7 @@ func (s *Service) mayContinue(ctx context.Context, x oauthstate.Session, browser
 		return ErrWrongBrowser
 	}
 	if x.Attempts >= attemptsMost {
-		return ErrUsed
+		return ErrTooMany
 	}
 	switch x.Phase {
 	case oauthstate.Opened, oauthstate.Sent, oauthstate.Relaying:

@@ -160,7 +160,7 @@ func TestBeginRefuses(t *testing.T) {
 	f.allowed.none = true
 	_, err = f.Begin(t.Context(), ada, demo.NotesOIDC)
 	wantError(t, "over the limit", err, connect.ErrTooMany)
-	err = f.Disconnect(t.Context(), ada, "unknown")
+	_, err = f.Disconnect(t.Context(), ada, "unknown")
 	wantError(t, "over the limit, for an account that the host must be asked about", err, connect.ErrTooMany)
 }
 
@@ -221,7 +221,7 @@ func TestAttemptsAreBounded(t *testing.T) {
 			t.Errorf("after attempt %d: spent %v, %v; want %v", attempts, r.Spent, resultErr, attempts >= 10)
 		}
 	}
-	wantError(t, "after many attempts", err, connect.ErrUsed)
+	wantError(t, "after many attempts", err, connect.ErrTooMany)
 	if attempts != 11 {
 		t.Errorf("attempt %d is refused, want the 11th", attempts)
 	}
@@ -461,7 +461,8 @@ func TestLinkingWhileTheOldRecordIsBeingDeleted(t *testing.T) {
 		}
 		return &demo.Fault{Status: 500}
 	}})
-	wantError(t, "disconnecting while the host can't", f.Disconnect(t.Context(), ada, old.ID), connect.ErrUnavailable)
+	_, err := f.Disconnect(t.Context(), ada, old.ID)
+	wantError(t, "disconnecting while the host can't", err, connect.ErrUnavailable)
 	complete()
 	f.theHost.Play(demo.Script{})
 
@@ -493,7 +494,7 @@ func TestHostThatRefusesToDelete(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.theHost.Play(demo.Script{Fault: demo.Only(demo.OpDelete, -1, *demo.Answer(status, `{"code":"NO","message":"","data":null}`))})
-		err := f.Disconnect(t.Context(), ada, f.theHost.Accounts(ada)[0].ID)
+		_, err := f.Disconnect(t.Context(), ada, f.theHost.Accounts(ada)[0].ID)
 		wantError(t, "a host that says no", err, connect.ErrHostRefuses)
 	}
 }
@@ -505,7 +506,7 @@ func TestAuditTrailOfALink(t *testing.T) {
 	if _, err := f.Complete(t.Context(), demo.NotesOIDC, browser, state, cb); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Disconnect(t.Context(), ada, f.theHost.Accounts(ada)[0].ID); err != nil {
+	if _, err := f.Disconnect(t.Context(), ada, f.theHost.Accounts(ada)[0].ID); err != nil {
 		t.Fatal(err)
 	}
 	f.Outbox.Wait()

@@ -12,22 +12,45 @@ import (
 	"linkgate/outbox"
 )
 
+// Disconnected is what has become of an account that was disconnected.
+type Disconnected struct {
+	ServiceName string // empty: the connection is not known
+	Revocation  Revocation
+}
+
+// Revocation is what becomes of the credential at the service.
+type Revocation string
+
+// What can become of it. Here it is wiped in every case.
+const (
+	RevocationRequested   Revocation = "requested"   // the service is asked, until it has done it
+	RevocationUnsupported Revocation = "unsupported" // the service can't be asked
+	RevocationUnknown     Revocation = "unknown"     // we never had it
+)
+
 // Disconnect deletes the user's linked account (the host's id) at the host and has its credential
 // revoked; it returns when the host has deleted it. ErrNotFound: not there or not this user's.
 // ErrUnavailable: the host does not answer; the disconnect is under way and will be completed.
-func (s *Service) Disconnect(ctx context.Context, hostUserID, linkedAccountID string) error {
+func (s *Service) Disconnect(ctx context.Context, hostUserID, linkedAccountID string) (Disconnected, error) {
 	a, known, err := s.Accounts.ByHostID(ctx, hostUserID, linkedAccountID)
 	if errors.Is(err, linkedaccount.ErrNotFound) {
 		if known {
 			s.auditAccount(ctx, "disconnect.wrong_user", linkedaccount.Account{HostUserID: hostUserID}, linkedAccountID)
-			return ErrNotFound
+			return Disconnected{}, ErrNotFound
 		}
-		return s.disconnectUnknown(ctx, hostUserID, linkedAccountID)
+		return Disconnected{Revocation: RevocationUnknown}, s.disconnectUnknown(ctx, hostUserID, linkedAccountID)
 	}
 	if err != nil {
-		return databaseError(err)
+		return Disconnected{}, databaseError(err)
 	}
-	return s.unlink(ctx, a.ID)
+	done := Disconnected{Revocation: RevocationUnsupported}
+	if p, ok := s.Connections[a.AuthID]; ok {
+		done.ServiceName = p.Connection.Name
+		if p.Revoker != nil {
+			done.Revocation = RevocationRequested
+		}
+	}
+	return done, s.unlink(ctx, a.ID)
 }
 
 // unlink promises both ends of a disconnect and tries both at once; it waits for the host only.

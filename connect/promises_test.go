@@ -66,7 +66,7 @@ func TestPromisesThatAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Disconnect(t.Context(), ada, record.ID); err != nil {
+	if _, err := f.Disconnect(t.Context(), ada, record.ID); err != nil {
 		t.Fatal(err)
 	}
 	f.Outbox.Wait()

@@ -216,7 +216,7 @@ func TestDisconnectAfterReauth(t *testing.T) {
 	a := f.ours(t, record)
 	f.flag(t, a)
 	f.theService.Play(demo.Script{Fault: demo.Only(demo.OpRevoke, -1, *demo.Answer(400, `{"error":"invalid_grant"}`))})
-	if err := f.Disconnect(t.Context(), ada, record.ID); err != nil {
+	if _, err := f.Disconnect(t.Context(), ada, record.ID); err != nil {
 		t.Fatal(err)
 	}
 	f.Outbox.Wait()
@@ -241,7 +241,7 @@ func TestDisconnectAfterReauthWhoseAddWasLost(t *testing.T) {
 	record := f.theHost.Accounts(ada)[0]
 	a := f.ours(t, record)
 	f.flag(t, a)
-	if err := f.Disconnect(t.Context(), ada, record.ID); err != nil {
+	if _, err := f.Disconnect(t.Context(), ada, record.ID); err != nil {
 		t.Fatal(err)
 	}
 	f.Outbox.Wait()

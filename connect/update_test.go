@@ -101,7 +101,7 @@ func TestUpdateOfWhatTheHostHasNotGot(t *testing.T) {
 	wantIdle("linking again", a.ID)
 
 	f.theHost.Play(demo.Script{})
-	if err := f.Disconnect(t.Context(), ada, record.ID); err != nil {
+	if _, err := f.Disconnect(t.Context(), ada, record.ID); err != nil {
 		t.Fatal(err)
 	}
 	wantIdle("taken back", a.ID)

@@ -48,12 +48,13 @@ type fake struct {
 	err   error
 	panic any
 
-	address string
-	view    connect.View
-	result  connect.Result
-	cb      provider.Callback
-	values  map[string]secret.Text
-	check   func(values map[string]secret.Text) error // of Continue; nil: all is well
+	address      string
+	view         connect.View
+	disconnected connect.Disconnected
+	result       connect.Result
+	cb           provider.Callback
+	values       map[string]secret.Text
+	check        func(values map[string]secret.Text) error // of Continue; nil: all is well
 }
 
 func (f *fake) called(words ...string) error {
@@ -81,8 +82,8 @@ func (f *fake) Finish(_ context.Context, hostUserID, authID string, token secret
 	return f.result, f.called("Finish", hostUserID, authID, token.Reveal())
 }
 
-func (f *fake) Disconnect(_ context.Context, hostUserID, linkedAccountID string) error {
-	return f.called("Disconnect", hostUserID, linkedAccountID)
+func (f *fake) Disconnect(_ context.Context, hostUserID, linkedAccountID string) (connect.Disconnected, error) {
+	return f.disconnected, f.called("Disconnect", hostUserID, linkedAccountID)
 }
 
 func (f *fake) Open(_ context.Context, ticket, browser string) (connect.View, error) {

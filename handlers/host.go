@@ -64,10 +64,24 @@ func (s *site) disconnect(c echo.Context) error {
 	if !ok {
 		return connect.ErrNotFound
 	}
-	if err := s.Connect.Disconnect(c.Request().Context(), user, id); err != nil {
+	done, err := s.Connect.Disconnect(c.Request().Context(), user, id)
+	if err != nil {
 		return err
 	}
-	return writeOK(c, struct{}{})
+	return writeEnvelope(c, http.StatusOK, envelope{"OK", disconnectedMessage(done), disconnection{done.Revocation}})
+}
+
+// disconnection is what the host is told of a disconnect.
+type disconnection struct {
+	Revocation connect.Revocation `json:"revocation"`
+}
+
+// disconnectedMessage says plainly when a service can't be told: then the user may want to do more.
+func disconnectedMessage(done connect.Disconnected) string {
+	if done.Revocation != connect.RevocationUnsupported || done.ServiceName == "" {
+		return "OK"
+	}
+	return "Disconnected. " + done.ServiceName + " has no way to revoke access from here: Linkgate has deleted what it had; to be sure, change the password or delete the key there."
 }
 
 // envelope is every answer to the host. Data is an object in every case, {} when there is nothing

@@ -283,3 +283,18 @@ func TestHostPathParameters(t *testing.T) {
 		})
 	}
 }
+
+// TestDisconnectSaysWhatItCouldNotDo: where the service can't be told, the user is.
+func TestDisconnectSaysWhatItCouldNotDo(t *testing.T) {
+	for revocation, want := range map[connect.Revocation]string{
+		connect.RevocationRequested:   `{"code":"OK","message":"OK","data":{"revocation":"requested"}}`,
+		connect.RevocationUnknown:     `{"code":"OK","message":"OK","data":{"revocation":"unknown"}}`,
+		connect.RevocationUnsupported: `{"code":"OK","message":"Disconnected. Acme has no way to revoke access from here: Linkgate has deleted what it had; to be sure, change the password or delete the key there.","data":{"revocation":"unsupported"}}`,
+	} {
+		b := newBench(t)
+		b.disconnected = connect.Disconnected{ServiceName: "Acme", Revocation: revocation}
+		if got := strings.TrimSpace(b.asHost("DELETE", "/linked-accounts/la_1", "").Body.String()); got != want {
+			t.Errorf("%s: got %s", revocation, got)
+		}
+	}
+}

@@ -56,7 +56,7 @@ type finisher interface {
 
 // disconnector takes a linked account back.
 type disconnector interface {
-	Disconnect(ctx context.Context, hostUserID, linkedAccountID string) error
+	Disconnect(ctx context.Context, hostUserID, linkedAccountID string) (connect.Disconnected, error)
 }
 
 // remover takes a service's word that a user has removed the app there.
