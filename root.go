@@ -148,6 +148,7 @@ func commands() []*cobra.Command {
 		newOutboxCommand(),
 		newCheckCommand(),
 		newKeysCommand(),
+		newPresetsCommand(),
 		newVersionCommand(),
 	}
 }

@@ -145,7 +145,7 @@ func (d *decoder) connection(node ast.Node, seen map[string]int) (provider.Conne
 	}
 	preset := d.preset(entries)
 	c := preset.Clone()
-	d.structure(d.withoutProtocol(entries), reflect.ValueOf(&c).Elem(), "", where)
+	d.structure(d.withoutPresetKeys(entries), reflect.ValueOf(&c).Elem(), "", where)
 	d.unique(c.AuthID, where["auth_id"], seen)
 	_, based := where["calls.base_url"]
 	problems := slices.Concat(naming(c), c.Problems(), call.Problems(c))
@@ -169,16 +169,16 @@ func (d *decoder) preset(entries []entry) provider.Connection {
 	return provider.Connection{}
 }
 
-// isForPresets tells the one key of provider.Connection that a connection of the file can't have.
-func isForPresets(key string) bool { return key == "protocol" }
+// isForPresets tells the keys of a preset's file that a connection of ours can't have.
+func isForPresets(key string) bool { return key == "protocol" || key == "setup" || key == "sources" }
 
-// withoutProtocol takes out the key that is for presets alone.
-func (d *decoder) withoutProtocol(entries []entry) []entry {
+// withoutPresetKeys takes out the keys that are for presets alone.
+func (d *decoder) withoutPresetKeys(entries []entry) []entry {
 	return slices.DeleteFunc(entries, func(e entry) bool {
 		if !isForPresets(e.key) {
 			return false
 		}
-		d.add(e.at, "protocol: is for presets alone", "Name a preset or a protocol under provider, and leave this line out.")
+		d.add(e.at, e.key+": is for presets alone", "Name a preset or a protocol under provider, and leave this out.")
 		return true
 	})
 }
@@ -257,6 +257,9 @@ func (d *decoder) problems(problems []provider.Problem, name string, node ast.No
 		d.add(at, d.redact(p.Key+": "+p.Text), sentence(p.Remedy))
 	}
 }
+
+// NearestPreset is the preset that was meant by a misspelt name.
+func NearestPreset(name string) (string, bool) { return nearest(name, provider.Presets()) }
 
 // sentence gives a phrase its capital and its full stop.
 func sentence(phrase string) string {

@@ -21,6 +21,13 @@ type PresetFile struct {
 	Connection Connection
 	Setup      Setup
 	Sources    []Source
+	Remarks    []Remark // the file's comments: habits that a reader would trip over
+}
+
+// Remark is a comment in a preset's file.
+type Remark struct {
+	Key  string // that it stands above; empty: the file as a whole
+	Text string
 }
 
 // Setup says what the operator does at the service before its users can connect.
@@ -108,7 +115,7 @@ func readPreset(files fs.FS, name string) (PresetFile, ast.Node, error) {
 		return PresetFile{}, nil, unreadPreset(name+presetEnding, err)
 	}
 	read.Provider = name
-	return PresetFile{Connection: read.Connection, Setup: read.Setup, Sources: read.Sources}, root, nil
+	return PresetFile{Connection: read.Connection, Setup: read.Setup, Sources: read.Sources, Remarks: remarks(content)}, root, nil
 }
 
 // parsePreset finds the mapping that the file is.
@@ -121,6 +128,31 @@ func parsePreset(content []byte) (ast.Node, error) {
 		return nil, errors.New("the file is not one document of `key: value` lines")
 	}
 	return parsed.Docs[0].Body, nil
+}
+
+// remarks finds the comments that have lines of their own. Lines that follow one another are one.
+func remarks(content []byte) []Remark {
+	var all []Remark
+	var open []string
+	for line := range strings.Lines(string(content)) {
+		line = strings.TrimSpace(line)
+		if text, ok := strings.CutPrefix(line, "#"); ok {
+			open = append(open, strings.TrimSpace(text))
+			continue
+		}
+		if len(open) > 0 {
+			key, _, _ := strings.Cut(strings.TrimPrefix(line, "- "), ":")
+			if key == "name" || line == "" {
+				key = ""
+			}
+			all = append(all, Remark{Key: key, Text: strings.Join(open, " ")})
+			open = nil
+		}
+	}
+	if len(open) > 0 {
+		all = append(all, Remark{Text: strings.Join(open, " ")})
+	}
+	return all
 }
 
 // misspeltDuration finds a duration that is none, for the library does not tell its place. nil: there

@@ -14,22 +14,16 @@ func (p PresetFile) problems(present []string) []Problem {
 	if _, ok := protocolNamed(c.Protocol); !ok {
 		return append(problems, Problem{"protocol", "unknown protocol " + shown(c.Protocol), "use one of " + strings.Join(Protocols(), ", ")})
 	}
-	if c.wantsClient() {
+	if c.Redirects() {
 		c.ClientID = "client" // a stand-in for what the connection brings
 		if c.AuthStyle != AuthNone {
 			c.ClientSecret = secret.New("secret")
 		}
-		if c.AuthStyle == "" && c.Protocol != "oauth1" {
+		if c.AuthStyle == "" && c.Protocol != oauth1Name {
 			problems = append(problems, Problem{"auth_style", "is missing", "say how the service wants client id and secret: basic, post or none"})
 		}
 	}
 	return append(problems, c.Problems()...)
-}
-
-// wantsClient tells the protocols for which the operator registers a client at the service. Its
-// console asks for the redirect URI.
-func (c Connection) wantsClient() bool {
-	return slices.Contains([]string{"oauth2", "oidc", "oauth1"}, c.protocol())
 }
 
 func (p PresetFile) namingProblems() []Problem {
@@ -60,7 +54,7 @@ func (p PresetFile) strayProblems(present []string) []Problem {
 
 func (p PresetFile) setupProblems() []Problem {
 	problems := pageProblem("setup.console", p.Setup.Console, optional)
-	if !p.Connection.wantsClient() {
+	if !p.Connection.Redirects() {
 		return problems
 	}
 	if !slices.ContainsFunc(p.Setup.Steps, func(step string) bool { return strings.Contains(step, RedirectURIPlaceholder) }) {

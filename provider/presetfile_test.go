@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write testdata/authorize.golden anew")
 // withClient is a preset's connection with what an operator would add.
 func withClient(c Connection) Connection {
 	c.AuthID = "AUTH_ID"
-	if c.wantsClient() {
+	if c.Redirects() {
 		c.ClientID = "CLIENT_ID"
 		if c.AuthStyle != AuthNone {
 			c.ClientSecret = secret.New("CLIENT_SECRET")
@@ -34,6 +34,9 @@ func withClient(c Connection) Connection {
 
 // TestEveryPreset: each file is read, checked as a whole, and makes a provider.
 func TestEveryPreset(t *testing.T) {
+	if n := len(Presets()); n < 60 {
+		t.Errorf("there are only %d presets", n)
+	}
 	for _, name := range Presets() {
 		p, err := LoadPreset(presetFiles(), name)
 		if err != nil {
@@ -65,7 +68,10 @@ func authorizeURL(t *testing.T, c Connection) string {
 		t.Fatalf("%s: the fields' examples: %v", c.Provider, err)
 	}
 	filled.Calls.BaseURL = ""
-	p, err := New(filled, Deps{})
+	if c.Protocol == oauth1Name {
+		filled.RequestTokenURL = requestTokens(t)
+	}
+	p, err := New(filled, Deps{AllowPrivateNetworks: true})
 	if err != nil {
 		t.Fatalf("%s: %v", c.Provider, err)
 	}
@@ -78,10 +84,8 @@ func authorizeURL(t *testing.T, c Connection) string {
 	case *oidcRedirector:
 		discovered := endpoints{issuer: filled.Issuer, authorize: strings.TrimSuffix(filled.Issuer, "/") + "/DISCOVERED"}
 		_, address, err = r.authorize(t.Context(), discovered, state, secret.New("NONCE"), redirectURI)
-	case *oauth2Redirector:
+	default:
 		_, address, err = r.Authorize(t.Context(), state, redirectURI)
-	default: // the service would have to be asked first
-		return ""
 	}
 	if err != nil {
 		t.Fatalf("%s: %v", c.Provider, err)
@@ -96,6 +100,16 @@ func authorizeURL(t *testing.T, c Connection) string {
 	}
 	u.RawQuery = query.Encode()
 	return u.String()
+}
+
+// requestTokens answers in the place of a service that speaks OAuth 1, at the address it returns.
+func requestTokens(t *testing.T) string {
+	t.Helper()
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("oauth_token=REQUEST_TOKEN&oauth_token_secret=secret&oauth_callback_confirmed=true"))
+	}))
+	t.Cleanup(service.Close)
+	return service.URL
 }
 
 // TestAuthorizeGolden: the address of each preset's authorization request is in the golden file. A
@@ -149,7 +163,6 @@ func TestAuthorizeAsWritten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		query := u.Query()
 		want := url.Values{
 			"response_type": {"code"}, "client_id": {"CLIENT_ID"}, "state": {"STATE"},
 			"redirect_uri": {"https://connect.example.com/callback/AUTH_ID"},
@@ -166,10 +179,13 @@ func TestAuthorizeAsWritten(t *testing.T) {
 		if len(c.Scopes) > 0 {
 			want.Set("scope", strings.Join(c.Scopes, c.scopeSeparator()))
 		}
+		if c.Protocol == oauth1Name {
+			want = url.Values{"oauth_token": {"REQUEST_TOKEN"}} // the rest went with the request for it
+		}
 		for param, value := range c.AuthorizeParams {
 			want.Set(param, value)
 		}
-		if diff := cmp.Diff(want, query); diff != "" {
+		if diff := cmp.Diff(want, u.Query()); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", name, diff)
 		}
 	}
@@ -265,6 +281,24 @@ func TestUnverified(t *testing.T) {
 		{For: []string{"scopes"}}, {For: []string{"keep_alive", "calls"}, Unverified: true}, {For: []string{"calls"}, Unverified: true},
 	}}
 	if diff := cmp.Diff([]string{"calls", "keep_alive"}, p.Unverified()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestRemarks(t *testing.T) {
+	const text = `# The whole
+# service.
+name: Acme
+protocol: oauth2 # not this one
+# Above a key.
+scopes: [a]
+sources:
+  # Above an entry's.
+  - url: "#"
+# At the end.
+`
+	want := []Remark{{"", "The whole service."}, {"scopes", "Above a key."}, {"url", "Above an entry's."}, {"", "At the end."}}
+	if diff := cmp.Diff(want, remarks([]byte(text))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }

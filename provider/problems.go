@@ -62,8 +62,7 @@ func (c Connection) Problems() []Problem {
 }
 
 func (c Connection) unknownProvider() Problem {
-	known := append(Protocols(), Presets()...)
-	remedy := "use one of " + strings.Join(known, ", ")
+	remedy := "use a preset, which `linkgate presets` lists, or one of " + strings.Join(Protocols(), ", ")
 	switch {
 	case c.Protocol != "":
 		return Problem{"protocol", "unknown protocol " + shown(c.Protocol), "use one of " + strings.Join(Protocols(), ", ")}
