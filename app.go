@@ -20,6 +20,7 @@ import (
 	"linkgate/linkedaccount"
 	"linkgate/oauthstate"
 	"linkgate/outbox"
+	"linkgate/registration"
 )
 
 // balancerPause is how long a replica that is not ready goes on taking requests.
@@ -34,6 +35,7 @@ type app struct {
 	embedded  *oauthstate.Embedded // nil with REDIS_URL
 	outbox    *outbox.Box
 	accounts  *linkedaccount.Store
+	clients   *registration.Manager
 	tokens    *linkedaccount.Tokens
 	calls     *call.Proxy
 	ownersApp *appproxy.Proxy // nil without APP_URL
@@ -104,6 +106,7 @@ func (a *app) work(ctx context.Context) {
 	var all sync.WaitGroup
 	all.Go(func() { a.reseal(ctx) })
 	all.Go(func() { a.tokens.Run(ctx) })
+	all.Go(func() { a.clients.Run(ctx) })
 	if err := a.outbox.Run(ctx); err != nil && ctx.Err() == nil {
 		a.log.Error("the outbox has stopped", "error", err)
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"linkgate/demo"
 )
 
 func TestMain(m *testing.M) {
@@ -18,6 +20,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the journeys in testdata/script: the commands as a user meets them.
 func TestScripts(t *testing.T) {
+	services := &registrars{all: map[string]*demo.Registrar{}}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -25,6 +28,9 @@ func TestScripts(t *testing.T) {
 			"keyid": keyid,
 			"mode":  mode,
 			"owe":   owe,
+
+			"registrar":  services.start,
+			"registered": services.registered,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector's second at each exit

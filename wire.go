@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
 	"golang.org/x/time/rate"
 
 	"linkgate/appproxy"
@@ -23,6 +24,7 @@ import (
 	"linkgate/oauthstate"
 	"linkgate/outbox"
 	"linkgate/provider"
+	"linkgate/registration"
 	"linkgate/secret"
 	"linkgate/templates"
 )
@@ -114,11 +116,31 @@ func (a *app) openStores(ctx context.Context, keyring *secret.Keyring) (err erro
 	return nil
 }
 
+// newClients keeps the clients of connections that register themselves. redis may be nil.
+func newClients(c config.Config, accounts *linkedaccount.Store, redis redis.UniversalClient, log *slog.Logger) *registration.Manager {
+	return registration.New(registration.Options{
+		DB: accounts.DB, Keyring: accounts.Keyring, Redis: redis,
+		Deps:        provider.Deps{AllowPrivateNetworks: c.AllowPrivateNetworks, Log: log},
+		Connections: c.Connections,
+		RedirectURI: c.RedirectURI,
+		Audit: func(ctx context.Context, name, authID, detail string) {
+			err := accounts.Audit(ctx, linkedaccount.Event{Name: name, AuthID: authID, Detail: detail})
+			if err != nil {
+				log.ErrorContext(ctx, "the audit trail lacks an entry", "event", name, "auth_id", authID, "error", err)
+			}
+		},
+		Log: log,
+	})
+}
+
 // openConnections makes the configured connections ready to work. It calls nobody.
 func (a *app) openConnections() (map[string]*provider.Provider, error) {
 	connections := make(map[string]*provider.Provider, len(a.config.Connections))
+	a.clients = newClients(a.config, a.accounts, a.redis, a.log)
 	for _, connection := range a.config.Connections {
-		p, err := provider.New(connection, provider.Deps{AllowPrivateNetworks: a.config.AllowPrivateNetworks, Log: a.log})
+		p, err := provider.New(connection, provider.Deps{
+			AllowPrivateNetworks: a.config.AllowPrivateNetworks, Log: a.log, Client: a.clients.Client(connection.AuthID),
+		})
 		if err != nil {
 			return nil, fmt.Errorf("preparing connection %q: %w", connection.AuthID, err)
 		}

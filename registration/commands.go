@@ -79,7 +79,7 @@ func (m *Manager) Delete(ctx context.Context, authID string, forget bool) error 
 	}
 	ctx, cancel := context.WithTimeout(ctx, workTime)
 	defer cancel()
-	return m.exclusively(ctx, k, func(held row, by string) error {
+	return m.exclusively(ctx, k, func(ctx context.Context, held row, by string) error {
 		if !held.exists() {
 			return fmt.Errorf("%q: %w", authID, ErrNoClient)
 		}

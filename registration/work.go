@@ -76,7 +76,7 @@ func (m *Manager) work(ctx context.Context, k *known, w wish) (row, error) {
 // attempt does one step. done is false when somebody else has the row, or more may be to be done.
 func (m *Manager) attempt(ctx context.Context, k *known, w wish) (r row, done bool, err error) {
 	n := nothing
-	had, err := m.hold(ctx, k, func(held row, by string) (err error) {
+	had, err := m.hold(ctx, k, func(ctx context.Context, held row, by string) error {
 		n = w(k, held)
 		r = held
 		after, err := m.step(ctx, k, held, n, by)
@@ -92,7 +92,7 @@ func (m *Manager) attempt(ctx context.Context, k *known, w wish) (r row, done bo
 }
 
 // exclusively runs fn on a row that nobody else is at, once it can be had.
-func (m *Manager) exclusively(ctx context.Context, k *known, fn func(held row, by string) error) error {
+func (m *Manager) exclusively(ctx context.Context, k *known, fn func(ctx context.Context, held row, by string) error) error {
 	for {
 		had, err := m.hold(ctx, k, fn)
 		if had || err != nil {
@@ -104,9 +104,9 @@ func (m *Manager) exclusively(ctx context.Context, k *known, fn func(held row, b
 	}
 }
 
-// hold runs fn on the row if it can be had at this moment, with the name it is claimed by. When fn
+// hold runs fn to its end on the row if it can be had at this moment, with the name it is claimed by. When fn
 // has not saved anything, the row is given back as it was: in doubt if it was, or if it is by now.
-func (m *Manager) hold(ctx context.Context, k *known, fn func(held row, by string) error) (had bool, err error) {
+func (m *Manager) hold(ctx context.Context, k *known, fn func(ctx context.Context, held row, by string) error) (had bool, err error) {
 	release, err := m.lease(ctx, k.conn.AuthID)
 	if errors.Is(err, errLeased) {
 		return false, nil
@@ -118,11 +118,19 @@ func (m *Manager) hold(ctx context.Context, k *known, fn func(held row, by strin
 		return false, err
 	}
 	held.claimedBy = "" // whoever had claimed it is silent
-	err = fn(held, by)
+	err = m.finish(ctx, func(ctx context.Context) error { return fn(ctx, held, by) })
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
 	defer cancel()
 	_ = m.store.unclaim(ctx, held.authID, by, held.inDoubt || isUncertain(err)) // errOvertaken after a save
 	return true, err
+}
+
+// finish does what must not be cut off halfway, not even by the end of the program: a request whose
+// answer nobody reads leaves the row in doubt.
+func (m *Manager) finish(ctx context.Context, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), workTime)
+	defer cancel()
+	return fn(ctx)
 }
 
 // step does one thing about a row that is claimed by by, and saves what came of it.
