@@ -22,6 +22,7 @@ var (
 	ErrReauthRequired    = errors.New("the user must sign in at the service again")
 	ErrBadPath           = errors.New("the path can be read in more than one way")
 	ErrBadBody           = errors.New("the request's body can't be read to its end")
+	ErrFormTooLong       = errors.New("the form is too long to be signed")
 	ErrNotAllowed        = errors.New("the connection does not allow this call") // *NotAllowedError
 	ErrTooMany           = errors.New("too many calls by this user")
 	ErrRefused           = errors.New("the service refuses Linkgate's client")

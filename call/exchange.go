@@ -23,6 +23,7 @@ type exchange struct {
 	proxy    httputil.ReverseProxy
 	incoming *http.Request
 	upload   *upload // nil: the request has no body
+	form     []byte  // the body, where the credential signs it; nil: it does not
 	answer   answer
 	own      http.Header // of the answer, before the service's comes to it
 	query    string      // of the request, without what is not for the service
@@ -45,11 +46,15 @@ func (e *exchange) serve(proxy httputil.ReverseProxy, w http.ResponseWriter, r *
 		ResponseWriter: w, client: client, clean: e.clean,
 		deadline: deadline{set: client.SetWriteDeadline, stall: e.connection.stall},
 	}
+	var err error
+	if e.form, err = e.connection.readForm(r); err != nil {
+		return err
+	}
 	if r.ContentLength != 0 {
 		ctx, cancel := context.WithCancelCause(r.Context())
 		defer cancel(nil)
 		r = r.WithContext(ctx)
-		e.upload = newUpload(r.Body, client, e.connection.stall)
+		e.upload = newUpload(e.source(r), client, e.connection.stall)
 		defer e.upload.end()
 		e.patience = &patience{limit: e.connection.patience, cancel: cancel, upload: e.upload}
 	}
@@ -119,7 +124,7 @@ func (e *exchange) aim(out *http.Request) error {
 		return err
 	}
 	out.URL, out.Host = target, ""
-	e.connection.applier.Apply(out, e.account.Credential)
+	e.authorize(out)
 	return nil
 }
 

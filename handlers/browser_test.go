@@ -73,6 +73,25 @@ func TestCallbackError(t *testing.T) {
 	}
 }
 
+// TestCallbackOAuth1: RFC 5849 §2.2 names no error; those who deny say so in ways of their own.
+func TestCallbackOAuth1(t *testing.T) {
+	for query, want := range map[string]string{
+		"oauth_token=t&oauth_verifier=v": "t v ",
+		"oauth_token=t":                  "t  ",
+		"denied=t":                       "  access_denied",
+		"denied=":                        "  access_denied",
+		"denied=t&oauth_token=t&oauth_verifier=v":    "t v access_denied",
+		"denied=t&error=server_error":                "  server_error",
+		"denied=t&code=an-oauth-2-service-says-this": "  ",
+	} {
+		b := newBench(t)
+		b.asBrowser("GET", "/callback/gh?state="+aState+"&"+query)
+		if got := b.cb.OAuthToken.Reveal() + " " + b.cb.OAuthVerifier.Reveal() + " " + b.cb.Error; got != want {
+			t.Errorf("%s: got %q, want %q", query, got, want)
+		}
+	}
+}
+
 func TestCallbackRefuses(t *testing.T) {
 	for _, tc := range []struct {
 		name, query string
@@ -86,6 +105,9 @@ func TestCallbackRefuses(t *testing.T) {
 		{"code twice", "code=c&code=d&state=" + aState, 400},
 		{"iss twice", "code=c&iss=a&iss=b&state=" + aState, 400},
 		{"error twice", "error=a&error=b&state=" + aState, 400},
+		{"oauth_token twice", "oauth_token=a&oauth_token=b&oauth_verifier=v&state=" + aState, 400},
+		{"oauth_verifier twice", "oauth_token=a&oauth_verifier=v&oauth_verifier=w&state=" + aState, 400},
+		{"denied twice", "denied=a&denied=b&state=" + aState, 400},
 		{"broken encoding", "code=%zz&state=" + aState, 400},
 		{"semicolons", "code=c;state=" + aState, 400},
 	} {

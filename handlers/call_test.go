@@ -145,6 +145,7 @@ func TestErrorsOfCalls(t *testing.T) {
 		{fmt.Errorf("reading: %w", call.ErrBadPath), 400, "BAD_PATH", "", nil},
 		{call.ErrBadBody, 400, "BAD_REQUEST", "", nil},
 		{&call.TargetError{Placeholder: "site"}, 409, "NO_TARGET", "", nil},
+		{call.ErrFormTooLong, 413, "PAYLOAD_TOO_LARGE", "", nil},
 		{&call.NotAllowedError{AuthID: "gh", Rule: "GET /user"}, 403, "NOT_ALLOWED", "", nil},
 		{call.ErrTooMany, 429, "TOO_MANY_REQUESTS", "1", nil},
 		{fmt.Errorf("refreshing: %w", call.ErrRefused), 502, "SERVICE_REFUSED", "", nil},
