@@ -258,6 +258,20 @@ func TestDeleteAnswers(t *testing.T) {
 	}
 }
 
+// TestDeleteEcho: a token that is spelt like an error code is not repeated when it comes back as one.
+func TestDeleteEcho(t *testing.T) {
+	const token = "the_token_of_this_test"
+	s := newService(t)
+	s.deletions(replying(400, `{"error":"`+token+`"}`))
+	c := s.oauth2()
+	c.RevokeMethod = RevokeDelete
+	err := s.open(c).Revoker.Revoke(t.Context(), Credential{AccessToken: secret.New(token)})
+	if !errors.Is(err, ErrRefused) {
+		t.Errorf("got %v, want ErrRefused", err)
+	}
+	checkQuiet(t, err, token)
+}
+
 func TestRemovalProblems(t *testing.T) {
 	const good = "0123456789abcdef0123456789abcdef"
 	for name, test := range map[string]struct {
