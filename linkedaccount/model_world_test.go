@@ -41,7 +41,7 @@ func newWorld(t *testing.T, s *linkedaccount.Store, random *rand.Rand) *world {
 }
 
 func (w *world) step() {
-	switch n := w.random.IntN(30); {
+	switch n := w.random.IntN(31); {
 	case n < 4 || len(w.order) == 0:
 		w.link()
 	case n < 6:
@@ -52,8 +52,10 @@ func (w *world) step() {
 		w.endRefresh()
 	case n < 21:
 		w.begin(w.any())
-	default:
+	case n < 30:
 		w.end()
+	default:
+		w.removed()
 	}
 }
 
@@ -108,6 +110,19 @@ func (w *world) unlink() {
 	w.did("unlink %s", id)
 	if m := w.accounts[id]; m.live() {
 		m.Status = linkedaccount.Unlinking
+	}
+}
+
+// removed has the service end the grant, and say so.
+func (w *world) removed() {
+	clear(w.valid)
+	_, err := w.store.Removed(w.Context(), authID, "octocat")
+	check(w.T, err)
+	w.did("removed")
+	for _, m := range w.accounts {
+		if m.live() {
+			m.Status, m.revoked, m.Token = linkedaccount.Unlinking, true, ""
+		}
 	}
 }
 
