@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"slices"
 	"strings"
@@ -135,6 +136,19 @@ func TestRegistrationEndpoint(t *testing.T) {
 				t.Errorf("got %q, %v; want %q, %v", got, err, test.want, test.err)
 			}
 		})
+	}
+}
+
+func TestRegistrationEndpointInTheClear(t *testing.T) {
+	s := newTLSService(t)
+	s.metadata = map[string]any{"registration_endpoint": "http://127.0.0.1/register"}
+	c := s.oidc()
+	c.Registration = Registration{Dialect: DialectRFC7591}
+	roots := x509.NewCertPool()
+	roots.AddCert(s.Certificate())
+	got, err := RegistrationEndpoint(t.Context(), c, Deps{AllowPrivateNetworks: true, RootCAs: roots})
+	if !errors.Is(err, ErrNotVerified) {
+		t.Errorf("got %q, %v", got, err)
 	}
 }
 

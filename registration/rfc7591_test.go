@@ -97,6 +97,19 @@ func TestServiceWithoutManagement(t *testing.T) {
 	}
 }
 
+func TestAnswerAboutAnotherClient(t *testing.T) {
+	w, server := standard(t, databasetest.Open(t, database.Options{DataDir: t.TempDir()}), nil)
+	m := w.manager()
+	c := w.client(m)
+	server.Play(demo.Script{Fault: demo.Only(demo.OpClientUpdate, 1, *demo.Answer(200, `{"client_id":"another","client_secret":"hunter2"}`))})
+	if _, err := m.Rotate(t.Context(), authID); !errors.Is(err, provider.ErrNotVerified) {
+		t.Errorf("got %v", err)
+	}
+	if got := w.client(m); got.ID != c.ID || !got.Secret.Equal(c.Secret) {
+		t.Errorf("got %s", got.ID)
+	}
+}
+
 // TestTokensGoWhereTheyBelong: the initial token registers, the client's own manages.
 func TestTokensGoWhereTheyBelong(t *testing.T) {
 	w, server := standard(t, databasetest.Open(t, database.Options{DataDir: t.TempDir()}), nil)
