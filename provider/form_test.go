@@ -143,6 +143,19 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestNoKey: what can't stand in a header is not sent.
+func TestNoKey(t *testing.T) {
+	s := newKeyService(t)
+	c := keyConnection(s)
+	c.Fields[0].Pattern = ""
+	p := mustOpen(t, c)
+	for _, key := range []string{"", "two words", "ключ"} {
+		if _, err := p.Form.Submit(t.Context(), typed("api_key", key)); !errors.Is(err, ErrInvalidGrant) || len(s.seen) != 0 {
+			t.Errorf("%q: got %v, and %d requests", key, err, len(s.seen))
+		}
+	}
+}
+
 func TestBasic(t *testing.T) {
 	s := newKeyService(t)
 	p := mustOpen(t, basicConnection(s))
@@ -155,7 +168,8 @@ func TestBasic(t *testing.T) {
 	if user, password, _ := r.BasicAuth(); user != "ada@example.com/token" || password != goodKey {
 		t.Errorf("calls have %q and %q", user, password)
 	}
-	if _, err := p.Form.Submit(t.Context(), typed("email", "ada:x", "api_token", goodKey)); !errors.Is(err, ErrInvalidGrant) {
+	before := len(s.seen)
+	if _, err := p.Form.Submit(t.Context(), typed("email", "ada:x", "api_token", goodKey)); !errors.Is(err, ErrInvalidGrant) || len(s.seen) != before {
 		t.Errorf("a colon in the user name: %v", err)
 	}
 	// What is typed is not read as a template.
