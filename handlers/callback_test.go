@@ -45,7 +45,7 @@ func TestCallbackPostedFromTheService(t *testing.T) {
 func relayed(t *testing.T, w *httptest.ResponseRecorder) (action string, fields url.Values) {
 	t.Helper()
 	fields = url.Values{}
-	for _, m := range regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)"/>`).FindAllStringSubmatch(w.Body.String(), -1) {
+	for _, m := range regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`).FindAllStringSubmatch(w.Body.String(), -1) {
 		fields.Add(m[1], m[2])
 	}
 	m := regexp.MustCompile(`<form method="post" action="([^"]*)"`).FindStringSubmatch(w.Body.String())
@@ -132,5 +132,18 @@ func TestCallbackPostedIsNotLogged(t *testing.T) {
 		if strings.Contains(b.log.String(), secret) {
 			t.Errorf("%q is in the log: %s", secret, b.log)
 		}
+	}
+}
+
+// TestCallbackPostedWithoutLength is bounded all the same.
+func TestCallbackPostedWithoutLength(t *testing.T) {
+	b := newBench(t)
+	r := httptest.NewRequest("POST", "/callback/gh", strings.NewReader("state="+aState+"&code="+strings.Repeat("c", bodyLimit)))
+	r.ContentLength = -1
+	r.Header.Set("Content-Type", urlEncoded)
+	w := httptest.NewRecorder()
+	b.handler.ServeHTTP(w, r)
+	if w.Code != http.StatusRequestEntityTooLarge || len(b.calls) > 0 {
+		t.Errorf("got %d after calls %v, want 413 and none", w.Code, b.calls)
 	}
 }
