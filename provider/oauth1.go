@@ -150,8 +150,6 @@ func (o *oauth1Service) check(a Attempt, cb Callback) error {
 	switch {
 	case a.Fingerprint != o.fingerprint(a.RedirectURI):
 		return &Error{Op: op, Kind: ErrChanged}
-	case ours == "":
-		return &Error{Op: op, Kind: ErrNotVerified, Code: "attempt without request token"}
 	case cb.Error != "":
 		return &Error{Op: op, Kind: kindOf(cb.Error), Code: safeCode(cb.Error)}
 	case theirs != "" && subtle.ConstantTimeCompare([]byte(ours), []byte(theirs)) != 1:
