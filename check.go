@@ -95,7 +95,7 @@ func registeredApps(c config.Config) []registeredApp {
 	apps := make([]registeredApp, 0, len(c.Connections))
 	for _, conn := range c.Connections {
 		app := registeredApp{AuthID: conn.AuthID, Provider: conn.Provider, Name: conn.Name}
-		if conn.Redirects() {
+		if conn.Redirects() && !conn.Registration.On() { // else the connection tells the service itself
 			app.RedirectURI = c.RedirectURI(conn.AuthID)
 		}
 		if !conn.RemovalSecret.IsZero() {
