@@ -113,8 +113,8 @@ func TestRemovedWithoutProof(t *testing.T) {
 			t.Errorf("%s: the request was read", name)
 			return record.ExternalAccountID, nil
 		})
-		if err != connect.ErrNotService {
-			t.Errorf("%s: %v, want ErrNotService itself", name, err)
+		if !errors.Is(err, connect.ErrNotService) || err.Error() != connect.ErrNotService.Error() {
+			t.Errorf("%s: %v, want ErrNotService and nothing more", name, err)
 		}
 	}
 	if len(f.theHost.Accounts(ada)) != 1 {
