@@ -85,6 +85,9 @@ func (p *Photos) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.routes.ServeHTTP(w, r)
 }
 
+// Client is the client that it knows.
+func (p *Photos) Client() PhotosClient { return p.client }
+
 // Requests counts the requests at one of its paths.
 func (p *Photos) Requests(path string) int {
 	p.mu.Lock()
