@@ -60,7 +60,7 @@ func TestOpenAtOnce(t *testing.T) {
 		"behind": func(t *testing.T, o database.Options) {
 			db := databasetest.Open(t, o)
 			for _, undo := range []string{
-				"DROP TABLE linked_accounts", "DROP TABLE outbox", "DROP TABLE audit",
+				"DROP TABLE linked_accounts", "DROP TABLE outbox", "DROP TABLE audit", "DROP TABLE client_registrations",
 				"DELETE FROM goose_db_version WHERE version_id > 0",
 			} {
 				exec(t, db, undo)
