@@ -242,7 +242,7 @@ func decode(t *testing.T, w *httptest.ResponseRecorder) (code string, data map[s
 }
 
 func isPage(w *httptest.ResponseRecorder) bool {
-	return strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") && strings.HasPrefix(w.Body.String(), "<!DOCTYPE html>")
+	return strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") && strings.HasPrefix(w.Body.String(), "<!doctype html>")
 }
 
 // doBody posts a body as the host; chunked hides its length.

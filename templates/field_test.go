@@ -141,10 +141,27 @@ func TestWhereIsIt(t *testing.T) {
 		{"", ""},
 		{"https://help.example/keys?a=1&b=2", `<a href="https://help.example/keys?a=1&amp;b=2" target="_blank" rel="noopener noreferrer">`},
 		{"javascript:alert(1)", `<a href="#ZgotmplZ" target="_blank" rel="noopener noreferrer">`},
+		{"tel:1", `<a href="#ZgotmplZ" target="_blank" rel="noopener noreferrer">`},
+		{"https://help.example/\u202E", `<a href="https://help.example/%e2%80%ae" target="_blank" rel="noopener noreferrer">`},
 	} {
 		_, around := inputOf(t, render(t, p, p.Locale("en"), Ticket{Fields: []Field{{Key: "a", Link: tc.link}}}), "a")
 		if got := regexp.MustCompile(`<a [^>]*>`).FindString(around); got != tc.want {
 			t.Errorf("%s: got %s, want %s", tc.link, got, tc.want)
+		}
+	}
+}
+
+// TestNoAddressRunsAScript: neither a link nor a form nor a page that is looked at again.
+func TestNoAddressRunsAScript(t *testing.T) {
+	p := newPages(t)
+	for name, page := range map[string]Page{
+		"ticket": Ticket{Action: "JavaScript:alert(1)"},
+		"relay":  Relay{Action: "JavaScript:alert(1)"},
+		"retry":  Result{State: "failed", TryAgain: "JavaScript:alert(1)"},
+		"again":  Result{State: "working", Refresh: "JavaScript:alert(1)"},
+	} {
+		if html := render(t, p, p.Locale("en"), page); strings.Contains(html, "JavaScript:") || !strings.Contains(html, string(unsafeAddress)) {
+			t.Errorf("%s: got a page with that address: %s", name, html)
 		}
 	}
 }

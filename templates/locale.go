@@ -3,7 +3,7 @@ package templates
 import (
 	"encoding/json"
 	"fmt"
-	"html/template"
+	"html"
 	"strings"
 
 	"golang.org/x/text/language"
@@ -67,11 +67,14 @@ func (l Locale) Dir() string {
 	return "ltr"
 }
 
+// HTML is markup that is safe to put into a page as it is; only Locale.T makes it.
+type HTML string
+
 // T is the message as HTML. pairs are names and values of its placeholders; a value is escaped and
 // put into <bdi>, so that a name in another script does not turn the sentence around.
-func (l Locale) T(key string, pairs ...string) (template.HTML, error) {
-	s, err := l.fill(key, "<bdi>", "</bdi>", template.HTMLEscapeString, pairs)
-	return template.HTML(s), err //nolint:gosec // fill has escaped message and values
+func (l Locale) T(key string, pairs ...string) (HTML, error) {
+	s, err := l.fill(key, "<bdi>", "</bdi>", html.EscapeString, pairs)
+	return HTML(s), err
 }
 
 // Plain is the message as text, for places that take no markup. Values are isolated by the

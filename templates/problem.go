@@ -1,5 +1,7 @@
 package templates
 
+import "github.com/a-h/templ"
+
 // ProblemKind is what is wrong when there is no session to speak of.
 type ProblemKind string
 
@@ -24,7 +26,10 @@ type Problem struct {
 	RequestID string // to quote to support; empty: not shown
 }
 
-func (Problem) template() string { return "problem" }
+func (p Problem) in(v view) (templ.Component, error) {
+	title, err := v.Plain(p.Title())
+	return p.markup(v, title), err
+}
 
 // Title is the key of title and heading.
 func (p Problem) Title() string { return "problem." + string(p.Kind) + ".title" }

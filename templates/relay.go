@@ -1,5 +1,7 @@
 package templates
 
+import "github.com/a-h/templ"
+
 // Relay is the page that sends on, from our own site, what a service has posted to us from its own
 // (OAuth 2.0 Form Post Response Mode): only then does the browser send our cookie along. It asks
 // nothing of the user and leads nowhere but to us.
@@ -11,4 +13,7 @@ type Relay struct {
 // RelayField is one parameter that is sent on.
 type RelayField struct{ Name, Value string }
 
-func (Relay) template() string { return "relay" }
+func (r Relay) in(v view) (templ.Component, error) {
+	title, err := v.Plain("relay.title")
+	return r.markup(v, title), err
+}

@@ -1,5 +1,7 @@
 package templates
 
+import "github.com/a-h/templ"
+
 // Result is the page that says how it ended, or that it has not ended yet. It has no form: who
 // comes upon it has not necessarily seen in whose name it all happens.
 type Result struct {
@@ -17,7 +19,14 @@ type Result struct {
 	Origin  string // the one origin that may read it; empty: nothing is posted
 }
 
-func (Result) template() string { return "result" }
+func (r Result) in(v view) (templ.Component, error) {
+	service, err := v.service(r.Service())
+	if err != nil {
+		return nil, err
+	}
+	title, err := v.Plain(r.Title(), "service", service)
+	return r.markup(v, title, service), err
+}
 
 // Service is the name to show.
 func (r Result) Service() string { return displayName(r.ServiceName) }
@@ -69,6 +78,14 @@ func (r Result) Waiting() bool {
 	return r.State == "working" || r.State == "relaying" && !r.Stalled
 }
 
+// again is the address to look again at; empty: the page stays.
+func (r Result) again() string {
+	if !r.Waiting() {
+		return ""
+	}
+	return r.Refresh
+}
+
 // CanRetry tells whether Try again is offered. Whoever holds a window that somebody else started
 // gains nothing by trying again there.
 func (r Result) CanRetry() bool {
@@ -85,6 +102,27 @@ func (r Result) Leave() string {
 		return "4500"
 	}
 	return ""
+}
+
+// mood is the class that colours the joint between service and user.
+func (r Result) mood() string {
+	switch {
+	case r.State == "linked":
+		return "good"
+	case r.State == "failed":
+		return "bad"
+	case r.Waiting():
+		return "busy"
+	}
+	return "wait"
+}
+
+// role is how assistive technology tells of it (WAI-ARIA 1.2).
+func (r Result) role() string {
+	if r.State == "failed" {
+		return "alert"
+	}
+	return "status"
 }
 
 // CanClose tells whether a button to close the window is offered where that is possible.

@@ -1,39 +1,37 @@
 package templates
 
 import (
+	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
 	"fmt"
-	"html/template"
 	"io"
 
+	"github.com/a-h/templ"
 	"golang.org/x/text/language"
 )
+
+//go:generate go run github.com/a-h/templ/cmd/templ@v0.3.977 generate
 
 //go:embed pages messages
 var files embed.FS
 
 // Page is what Render can write: Ticket, Result, Relay or Problem.
 type Page interface {
-	template() string // the file in pages/, without .html
+	in(v view) (templ.Component, error)
 }
 
-// Pages holds the parsed templates and the translations.
+// Pages holds what is the same in all pages, and the translations.
 type Pages struct {
-	set     *template.Template
-	style   template.CSS
-	script  template.JS
+	style   string
+	script  string
 	locales []Locale
 	matcher language.Matcher
 }
 
-// New parses everything that is embedded.
+// New reads everything that is embedded.
 func New() (*Pages, error) {
-	set, err := template.ParseFS(files, "pages/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("parsing pages: %w", err)
-	}
 	style, err := files.ReadFile("pages/style.css")
 	if err != nil {
 		return nil, fmt.Errorf("reading style: %w", err)
@@ -46,28 +44,17 @@ func New() (*Pages, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Pages{
-		set:     set,
-		style:   template.CSS(style), //nolint:gosec // our own file, not input
-		script:  template.JS(script), //nolint:gosec // our own file, not input
-		locales: locales,
-		matcher: newMatcher(locales),
-	}, nil
-}
-
-// view is what a template works on. The locale's T and Plain are its methods.
-type view struct {
-	Locale
-	Page   Page
-	Style  template.CSS
-	Script template.JS
+	return &Pages{style: string(style), script: string(script), locales: locales, matcher: newMatcher(locales)}, nil
 }
 
 // Render writes page to w. On an error w may have got a part of it, so give it a buffer.
 func (p *Pages) Render(w io.Writer, l Locale, page Page) error {
-	v := view{Locale: l, Page: page, Style: p.style, Script: p.script}
-	if err := p.set.ExecuteTemplate(w, page.template()+".html", v); err != nil {
-		return fmt.Errorf("rendering %s: %w", page.template(), err)
+	markup, err := page.in(view{Locale: l, style: p.style, script: p.script})
+	if err == nil {
+		err = markup.Render(context.Background(), w)
+	}
+	if err != nil {
+		return fmt.Errorf("rendering %T: %w", page, err)
 	}
 	return nil
 }

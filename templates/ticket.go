@@ -1,6 +1,10 @@
 package templates
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/a-h/templ"
+)
 
 // Ticket is the page that is shown before anything is granted: who connects what. It is the only
 // thing between a forwarded address and somebody else's account, so it names the host user and
@@ -17,7 +21,24 @@ type Ticket struct {
 	FormToken   string  // sent along with it
 }
 
-func (Ticket) template() string { return "ticket" }
+func (t Ticket) in(v view) (templ.Component, error) {
+	service, err := v.service(t.Service())
+	if err != nil {
+		return nil, err
+	}
+	title, err := t.title(v.Locale, service)
+	return t.markup(v, title, service), err
+}
+
+// title begins with the mistake, if there is one: of a page that comes again it is read first.
+func (t Ticket) title(l Locale, service string) (string, error) {
+	title, err := l.Plain("ticket.title", "service", service)
+	if err != nil || !t.Again {
+		return title, err
+	}
+	again, err := l.Plain("ticket.again.heading")
+	return again + " · " + title, err
+}
 
 // Service is the name to show.
 func (t Ticket) Service() string { return displayName(t.ServiceName) }
