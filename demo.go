@@ -118,9 +118,11 @@ func newStage(ctx context.Context, o demoOptions) (*stage, error) {
 		return nil, err
 	}
 	s.clients = demo.Clients("http://" + s.linkgate)
-	s.theHost = demo.NewHost(demo.HostOptions{LinkgateURL: "http://" + s.linkgate, OwnerApp: "/hello", Apps: append(demo.Apps(), demo.KindApps()...)})
-	s.theKinds = demo.NewKinds(o.tokenLifetime)
 	s.theService = demo.NewService(demo.ServiceOptions{Issuer: urlOf(s.service), Clients: s.clients, AccessTokenLifetime: o.tokenLifetime})
+	s.theKinds = demo.NewKinds(demo.KindsOptions{
+		LinkgateURL: "http://" + s.linkgate, TokenLifetime: o.tokenLifetime, Issuer: urlOf(s.service), Register: func(c demo.Client) { s.theService.Register(c) },
+	})
+	s.theHost = demo.NewHost(demo.HostOptions{LinkgateURL: "http://" + s.linkgate, OwnerApp: "/hello", Apps: append(demo.Apps(), s.theKinds.Apps()...)})
 	s.theApp = demo.NewOwnerApp()
 	return &s, nil
 }
@@ -129,7 +131,7 @@ func urlOf(l net.Listener) string { return "http://" + l.Addr().String() }
 
 // source is Linkgate's configuration for this stage.
 func (s *stage) source(dir string, finish bool) config.Source {
-	connections := demo.Connections(urlOf(s.service), s.clients) + demo.KindConnections(urlOf(s.kinds))
+	connections := demo.Connections(urlOf(s.service), s.clients) + s.theKinds.Connections(urlOf(s.kinds))
 	return config.Source{
 		Environ: map[string]string{
 			"ADDR": s.linkgate, "OPERATOR_ADDR": "127.0.0.1:0", "PUBLIC_URL": "http://" + s.linkgate, "DATA_DIR": dir,

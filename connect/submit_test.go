@@ -19,7 +19,7 @@ import (
 func withForms(t *testing.T, authID string) (f *fixture, kinds *demo.Kinds, ticket string) {
 	t.Helper()
 	f = newFixture(t)
-	kinds = demo.NewKinds(time.Minute)
+	kinds = demo.NewKinds(demo.KindsOptions{LinkgateURL: "https://linkgate.test", TokenLifetime: time.Minute})
 	service := httptest.NewServer(kinds)
 	t.Cleanup(service.Close)
 	for _, c := range []provider.Connection{

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"io"
 	"log"
 	"net/http"
@@ -47,7 +48,11 @@ type App struct {
 	AuthID      string
 	Name        string
 	Description string
+	Me          string // path of the service's API that says whose the account is; empty: /api/me
 }
+
+// MePath is Me, or what it is when it is empty.
+func (a App) MePath() string { return cmp.Or(a.Me, "/api/me") }
 
 // Account is the host's record of a linked account, as its API was given it.
 type Account struct {

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// The auth ids of the connections that KindConnections configures: one for each kind of service
-// that asks for something typed.
+// The auth ids of the connections of Kinds, one for each kind of service that asks for something
+// typed.
 const (
 	VaultKey   = "vault-key"   // provider api_key
 	VaultBasic = "vault-basic" // provider basic

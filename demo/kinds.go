@@ -6,36 +6,76 @@ import (
 	"time"
 )
 
-// Kinds are simulated services of the kinds that ask for something typed, at one address: a Vault
-// below /vault and an Amino below /amino.
+// MixAppOIDC is the auth id of a connection whose client Linkgate registers at MixApp.
+const MixAppOIDC = "mixapp"
+
+// Kinds are simulated services of the kinds that Service is not, one each, at one address: a Vault
+// below /vault, an Amino below /amino, Photos below /photos, the clients of a MixApp workplace below
+// /v1/oidc, and Sunshine at all other paths.
 type Kinds struct {
-	Vault *Vault
-	Amino *Amino
+	Vault    *Vault
+	Amino    *Amino
+	Photos   *Photos
+	Sunshine *Sunshine
+	MixApp   *MixApp
 	http.Handler
+
+	issuer string
 }
 
-// NewKinds makes them; Amino's access tokens live so long.
-func NewKinds(tokenLifetime time.Duration) *Kinds {
-	k := &Kinds{Vault: new(Vault), Amino: NewAmino(tokenLifetime)}
+// KindsOptions configures Kinds.
+type KindsOptions struct {
+	LinkgateURL   string
+	TokenLifetime time.Duration // of Amino's access tokens
+	// Issuer and Register are the Service's that signs users of MixApp in.
+	Issuer   string
+	Register func(Client)
+}
+
+// NewKinds makes them.
+func NewKinds(o KindsOptions) *Kinds {
+	k := &Kinds{
+		Vault: new(Vault), Amino: NewAmino(o.TokenLifetime), Photos: NewPhotos(o.LinkgateURL),
+		Sunshine: NewSunshine(SunshineOptions{LinkgateURL: o.LinkgateURL}), MixApp: NewMixApp(o.Register), issuer: o.Issuer,
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/vault/", http.StripPrefix("/vault", k.Vault))
 	mux.Handle("/amino/", http.StripPrefix("/amino", k.Amino))
+	mux.Handle("/photos/", http.StripPrefix("/photos", k.Photos))
+	mux.Handle("/v1/oidc/", k.MixApp)
+	mux.Handle("/", k.Sunshine)
 	k.Handler = mux
 	return k
 }
 
-// KindApps are the host's cards for KindConnections.
-func KindApps() []App {
+// Apps are the host's cards for Connections.
+func (k *Kinds) Apps() []App {
 	return []App{
 		{ServiceID: "acme", AuthID: VaultKey, Name: "Acme Vault", Description: "A service with an API key. Try " + VaultAdaKey + "."},
 		{ServiceID: "acme", AuthID: VaultBasic, Name: "Acme Vault by e-mail", Description: "E-mail and token. Try " + VaultAdaEmail + " and " + VaultAdaToken + "."},
 		{ServiceID: "acme", AuthID: AminoMove, Name: "Amino MOVE", Description: "User name and password, at your company's own address. Try acme, " + AminoUser + " and " + AminoPassword + "."},
+		PhotosApp(),
+		{ServiceID: "acme", AuthID: SunshineAuth, Name: "Sunshine Conversations", Description: "Tokens without an end, and a service that says when its user removes us.", Me: "/v2/tokenInfo"},
+		{ServiceID: "acme", AuthID: MixAppOIDC, Name: "MixApp", Description: "OpenID Connect, with a client that Linkgate has registered by itself."},
 	}
 }
 
-// KindConnections is what connections.yaml has for them after other connections; address is where
-// they are.
-func KindConnections(address string) string {
+// Connections is what connections.yaml has for them after other connections; address is where they
+// are. It holds secrets in the clear.
+func (k *Kinds) Connections(address string) string {
+	registered := fmt.Sprintf(`  - auth_id: %s
+    provider: oidc
+    name: MixApp
+    issuer: %s
+    scopes: [openid, profile, offline_access, notes.read]
+    registration: {url: "%s/v1/oidc/acme/registration", dialect: mixapp, initial_access_token: "%s", metadata: {client_name: Staffroom}}
+    calls: {base_url: "%[2]s", allow: [GET /api/me]}
+`, MixAppOIDC, k.issuer, address, k.MixApp.Token().Reveal())
+	return formConnections(address) + k.Photos.PhotosConnection(address+"/photos") + k.Sunshine.Connection(address) + registered
+}
+
+// formConnections are those of Vault and Amino.
+func formConnections(address string) string {
 	return fmt.Sprintf(`  - auth_id: %[1]s
     provider: api_key
     name: Acme Vault

@@ -55,7 +55,6 @@ type canary struct {
 	*world
 	t        *testing.T
 	raw      *rawService
-	kinds    *demo.Kinds
 	db       *database.DB
 	redis    *redis.Client         // nil: it is embedded
 	toRedis  *testservers.TCPProxy // of a real one
@@ -210,8 +209,7 @@ func TestCanary(t *testing.T) {
 func (c *canary) start(options ...option) {
 	c.t.Helper()
 	c.raw = newRawService(c.t)
-	c.kinds = demo.NewKinds(time.Minute)
-	options = append(options, crowded(300), c.recorded(), offering(serve(c.t, c.kinds)), c.withRawConnection())
+	options = append(options, crowded(300), c.recorded(), offering(time.Minute), c.withRawConnection())
 	c.world = newWorld(c.t, options...)
 	env := c.Linkgate.env
 	env["HOST_PROXY_SECRET"] += "," + c.mintOdd("second proxy secret") // from the next start on

@@ -49,9 +49,7 @@ func typeIn(t *testing.T, b *demo.Browser, page demo.Page, values typing) demo.P
 
 // TestKinds: with a key, with Basic and with a password a user connects, calls, and disconnects.
 func TestKinds(t *testing.T) {
-	kinds := demo.NewKinds(2 * time.Second)
-	address := serve(t, kinds)
-	w := newWorld(t, offering(address))
+	w := newWorld(t, offering(2*time.Second))
 	for _, test := range []struct {
 		authID, id string
 		wrong      typing
@@ -91,14 +89,13 @@ func TestKinds(t *testing.T) {
 // TestPasswordIsRenewed: a password is typed once, and calls go on long after the tokens that it
 // bought have ended.
 func TestPasswordIsRenewed(t *testing.T) {
-	kinds := demo.NewKinds(2 * time.Second)
-	w := newWorld(t, offering(serve(t, kinds)))
+	w := newWorld(t, offering(2*time.Second))
 	for _, customer := range []string{"acme", "globex"} {
 		b, page := w.ticketPage(t, "ada", demo.AminoMove)
 		wantState(t, typeIn(t, b, page, typing{"customer": customer, "username": demo.AminoUser, "password": demo.AminoPassword}), "linked")
 		for {
 			w.says(t, demo.AminoMove, "Ada at "+customer)
-			if _, renewals, reused := kinds.Amino.Counts(); renewals >= 3 || reused > 0 {
+			if _, renewals, reused := w.kinds.Amino.Counts(); renewals >= 3 || reused > 0 {
 				break
 			}
 			time.Sleep(100 * time.Millisecond)
@@ -108,7 +105,7 @@ func TestPasswordIsRenewed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if logins, _, reused := kinds.Amino.Counts(); logins != 2 || reused != 0 {
+	if logins, _, reused := w.kinds.Amino.Counts(); logins != 2 || reused != 0 {
 		t.Errorf("%d logins, %d refresh tokens used again", logins, reused)
 	}
 }
@@ -116,13 +113,12 @@ func TestPasswordIsRenewed(t *testing.T) {
 // TestAttemptsAreLimited: nobody can try keys or passwords without end, neither on one page nor on
 // many.
 func TestAttemptsAreLimited(t *testing.T) {
-	kinds := demo.NewKinds(time.Minute)
-	w := newWorld(t, offering(serve(t, kinds)))
+	w := newWorld(t, offering(time.Minute))
 	b, page := w.ticketPage(t, "ada", demo.VaultKey)
 	for page = typeIn(t, b, page, typing{"api_key": "vault-wrong"}); page.Status == http.StatusUnprocessableEntity; {
 		page = typeIn(t, b, page, typing{"api_key": "vault-wrong"})
 	}
-	if asked := kinds.Vault.Asked(""); asked < 5 || asked > 20 {
+	if asked := w.kinds.Vault.Asked(""); asked < 5 || asked > 20 {
 		t.Errorf("%d keys could be tried on one page", asked)
 	}
 	for {
@@ -142,7 +138,7 @@ func TestAttemptsAreLimited(t *testing.T) {
 		if typeIn(t, b, page, typing{"api_key": "vault-wrong"}).Status == http.StatusTooManyRequests {
 			break
 		}
-		if asked := kinds.Vault.Asked(""); asked > 100 {
+		if asked := w.kinds.Vault.Asked(""); asked > 100 {
 			t.Fatalf("%d keys tried", asked)
 		}
 	}
@@ -173,32 +169,29 @@ func (w *world) says(t *testing.T, authID, name string) {
 	}
 }
 
-// TestKindsInTheBrowser is the journey of each kind in a real browser: the form, once with a
-// mistake, the account at the host, "Who am I?" after its tokens have ended, and Disconnect.
+// TestKindsInTheBrowser is the journey of each kind in a real browser: connect, "Who am I?" (also
+// after the tokens have ended), and disconnect.
 func TestKindsInTheBrowser(t *testing.T) {
 	t.Parallel()
-	kinds := demo.NewKinds(time.Second)
-	w := newWorld(t, offering(serve(t, kinds)))
+	w := newWorld(t, offering(time.Second), tokensLive(shortLife))
 	page := chromium(t)
 	do(t, page, chromedp.Navigate(w.Linkgate.env["HOST_ORIGIN"]), chromedp.WaitVisible(chromedp.CSS(notesConnect)))
 	look(t, page, "host-kinds")
 	for _, kind := range []struct {
-		authID, secret string
-		values         typing
-		says           string
+		authID string
+		signIn func(popup context.Context)
+		says   string
 	}{
-		{demo.VaultKey, "api_key", typing{"api_key": demo.VaultAdaKey}, "Ada Lovelace"},
-		{demo.VaultBasic, "api_token", typing{"email": demo.VaultAdaEmail, "api_token": demo.VaultAdaToken}, "Ada Lovelace"},
-		{demo.AminoMove, "password", typing{"customer": "acme", "username": demo.AminoUser, "password": demo.AminoPassword}, "Ada at acme"},
+		{demo.VaultKey, w.typed(t, demo.VaultKey, "api_key", typing{"api_key": demo.VaultAdaKey}), "Ada Lovelace"},
+		{demo.VaultBasic, w.typed(t, demo.VaultBasic, "api_token", typing{"email": demo.VaultAdaEmail, "api_token": demo.VaultAdaToken}), "Ada Lovelace"},
+		{demo.AminoMove, w.typed(t, demo.AminoMove, "password", typing{"customer": "acme", "username": demo.AminoUser, "password": demo.AminoPassword}), "Ada at acme"},
+		{demo.PhotosOAuth1, func(popup context.Context) { signIn(t, popup, "allow") }, "Ada Lovelace"},
+		{demo.MixAppOIDC, func(popup context.Context) { signIn(t, popup, "allow") }, "Ada L."},
+		{demo.SunshineAuth, func(popup context.Context) { signInToSunshine(t, popup) }, "acme"},
 	} {
 		card := `[data-auth="` + kind.authID + `"]`
 		popup := opened(t, page, chromedp.Click(chromedp.CSS(card+` [data-connect]`)))
-		do(t, popup, chromedp.WaitVisible(chromedp.CSS(`[data-page="ticket"]`)))
-		look(t, popup, "form-"+kind.authID)
-		fill(t, popup, kind.values, kind.secret, "vault-wrong-wrong")
-		do(t, popup, chromedp.WaitVisible(chromedp.CSS(`[aria-invalid="true"]`)))
-		look(t, popup, "form-"+kind.authID+"-rejected")
-		fill(t, popup, kind.values, kind.secret, kind.values[kind.secret])
+		kind.signIn(popup)
 		do(t, page, chromedp.WaitVisible(chromedp.CSS(card+` li .name`)))
 		for range 2 {
 			do(t, page, chromedp.Click(chromedp.CSS(card+` [data-whoami]`)), chromedp.WaitVisible(chromedp.CSS(card+` .answer .who`)))
@@ -207,11 +200,40 @@ func TestKindsInTheBrowser(t *testing.T) {
 			}
 			<-time.After(2 * time.Second) // Amino's tokens live one
 		}
+		look(t, page, "host-"+kind.authID)
 		do(t, page, chromedp.Click(chromedp.CSS(card+` [data-disconnect]`)), chromedp.WaitNotPresent(chromedp.CSS(card+` li .name`)))
 	}
-	if _, renewals, reused := kinds.Amino.Counts(); renewals == 0 || reused != 0 {
+	if _, renewals, reused := w.kinds.Amino.Counts(); renewals == 0 || reused != 0 {
 		t.Errorf("Amino has seen %d renewals and %d used refresh tokens", renewals, reused)
 	}
+	if n := w.kinds.MixApp.Requests(demo.OpClientCreate); n != 1 {
+		t.Errorf("%d clients were created at MixApp, want 1", n)
+	}
+}
+
+// typed fills a form in, once with a wrong secret.
+func (w *world) typed(t *testing.T, name, secret string, values typing) func(context.Context) {
+	return func(popup context.Context) {
+		t.Helper()
+		do(t, popup, chromedp.WaitVisible(chromedp.CSS(`[data-page="ticket"]`)))
+		look(t, popup, "form-"+name)
+		fill(t, popup, values, secret, "vault-wrong-wrong")
+		do(t, popup, chromedp.WaitVisible(chromedp.CSS(`[aria-invalid="true"]`)))
+		look(t, popup, "form-"+name+"-rejected")
+		fill(t, popup, values, secret, values[secret])
+	}
+}
+
+// signInToSunshine has Ada choose one of her two apps.
+func signInToSunshine(t *testing.T, popup context.Context) {
+	t.Helper()
+	do(t, popup,
+		chromedp.WaitVisible(chromedp.ID("continue")), chromedp.Click(chromedp.ID("continue")),
+		chromedp.WaitVisible(chromedp.ID("username")), chromedp.SendKeys(chromedp.ID("username"), "ada"), chromedp.SendKeys(chromedp.ID("password"), demo.Password),
+		chromedp.Click(chromedp.CSS(`button[value="sign-in"]`)))
+	do(t, popup,
+		chromedp.WaitVisible(chromedp.CSS(`button[name="app"]`)), chromedp.Click(chromedp.CSS(`button[name="app"]`)),
+		chromedp.WaitVisible(chromedp.CSS(`button[value="allow"]`)), chromedp.Click(chromedp.CSS(`button[value="allow"]`)))
 }
 
 // fill types into the form and sends it; secret is the field that gets another value.

@@ -52,6 +52,7 @@ type world struct {
 	Linkgate *process
 	Clients  []demo.Client
 	Issuer   string
+	kinds    *demo.Kinds // nil without offering
 
 	browser  *demo.Browser // of the latest connect
 	database string        // DATABASE_URL for the test's own eyes, if it is not Linkgate's
@@ -81,6 +82,7 @@ type setup struct {
 	tokenLife time.Duration // of the service's access tokens; zero: an hour
 	more      string        // of connections.yaml, after the service's two
 	apps      []demo.App    // for those
+	kindsLife time.Duration // of their access tokens; zero: there are none
 }
 
 // option changes a world before it starts.
@@ -95,12 +97,9 @@ func connected(yaml string) option {
 	return func(s *setup) { s.more += yaml }
 }
 
-// offering adds the services that ask for something typed, which are at address.
-func offering(address string) option {
-	return func(s *setup) {
-		s.more += demo.KindConnections(address)
-		s.apps = append(s.apps, demo.KindApps()...)
-	}
+// offering adds the services of other kinds. w.kinds tells what they have seen.
+func offering(tokenLife time.Duration) option {
+	return func(s *setup) { s.kindsLife = tokenLife }
 }
 
 // tokensLive says how long the service's access tokens live.
@@ -140,6 +139,13 @@ func newWorld(t *testing.T, options ...option) *world {
 	}
 	for _, o := range options {
 		o(&s)
+	}
+	if s.kindsLife > 0 {
+		w.kinds = demo.NewKinds(demo.KindsOptions{
+			LinkgateURL: publicURL, TokenLifetime: s.kindsLife, Issuer: w.Issuer, Register: func(c demo.Client) { w.Service.Register(c) },
+		})
+		s.more += w.kinds.Connections(serve(t, w.kinds))
+		s.apps = append(s.apps, w.kinds.Apps()...)
 	}
 	if err := os.WriteFile(connections, []byte(demo.Connections(w.Issuer, w.Clients)+s.more), 0o600); err != nil {
 		t.Fatal(err)

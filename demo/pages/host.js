@@ -16,7 +16,7 @@ function say(...nodes) {
 
 function appOf(element) {
   const card = element.closest("[data-auth]");
-  return { service: card.dataset.service, auth: card.dataset.auth, name: card.querySelector("h2").textContent };
+  return { service: card.dataset.service, auth: card.dataset.auth, me: card.dataset.me, name: card.querySelector("h2").textContent };
 }
 
 // call sends a click through the host's proxy and returns the envelope's data.
@@ -113,7 +113,7 @@ async function finish(app, token) {
 // whoAmI is a card's button: it calls the service's API in the user's name.
 async function whoAmI(app, id) {
   show(id, "", element("p", "when", `Asking ${app.name}…`));
-  const path = `/call/${encodeURIComponent(app.auth)}/api/me?linked_account_id=${encodeURIComponent(id)}`;
+  const path = `/call/${encodeURIComponent(app.auth)}${app.me}?linked_account_id=${encodeURIComponent(id)}`;
   let answer, text;
   try {
     answer = await fetch(`/connector/${app.service}${path}`);
@@ -123,11 +123,12 @@ async function whoAmI(app, id) {
     return;
   }
   const body = parsed(text);
-  if (answer.ok && body?.account) {
-    show(id, "", element("p", "who", body.account.display_name),
+  const who = body?.account?.display_name ?? body?.app?.subdomain;
+  if (answer.ok && who) {
+    show(id, "", element("p", "who", who),
       element("p", "when", `So says ${app.name}, at ${new Date().toLocaleTimeString()}.`),
       element("pre", "", JSON.stringify(body, null, 2)));
-    say(`${app.name}: you are ${body.account.display_name}.`);
+    say(`${app.name}: you are ${who}.`);
   } else {
     explain(app, id, answer.status, body, text);
   }
