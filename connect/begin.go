@@ -137,7 +137,7 @@ func (s *Service) continueFailed(ctx context.Context, ticket, browser string, ca
 }
 
 // mayContinue tells whether this browser may start an attempt: it has opened the session, and no
-// attempt of it has succeeded or is being worked on. An attempt that waits for the host's relay
+// attempt of it has succeeded in full or is being worked on. An attempt that waits for the host's relay
 // may be given up: its code has not been sent.
 func (s *Service) mayContinue(ctx context.Context, x oauthstate.Session, browser string) error {
 	if !oauthstate.Matches(x.BrowserHash, browser) {
@@ -151,6 +151,9 @@ func (s *Service) mayContinue(ctx context.Context, x oauthstate.Session, browser
 		return nil
 	case oauthstate.Done:
 		if State(x.Result.State) == Failed && Reason(x.Result.Reason) != FinishedByOther {
+			return nil
+		}
+		if len(x.Result.Missing) > 0 { // the account is updated in place
 			return nil
 		}
 	case oauthstate.Taken, oauthstate.Finishing:

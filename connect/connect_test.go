@@ -523,3 +523,27 @@ func TestAuditTrailOfALink(t *testing.T) {
 		t.Errorf("got %q, want link.saved and revoked", names)
 	}
 }
+
+// TestConnectAgainForMore: who was granted less than was asked for can try again in the same window,
+// and then has one account still.
+func TestConnectAgainForMore(t *testing.T) {
+	f := newFixture(t)
+	ticket := f.opened(t)
+	state, cb := f.atCallback(t, ticket)
+	if _, err := f.Complete(t.Context(), demo.NotesOIDC, browser, state, cb); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.Continue(t.Context(), ticket, browser, nil)
+	wantError(t, "after all was granted", err, connect.ErrUsed)
+	f.put(t, ticket, func(x *oauthstate.Session) { x.Result.Missing = []string{"notes.write"} })
+	state, cb = f.atCallback(t, ticket)
+	if _, err := f.Complete(t.Context(), demo.NotesOIDC, browser, state, cb); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := f.Result(t.Context(), ticket, browser); err != nil || r.State != connect.Linked || len(r.Missing) != 0 {
+		t.Errorf("got %+v, %v; want linked with nothing missing", r, err)
+	}
+	if n := len(f.theHost.Accounts(ada)); n != 1 {
+		t.Errorf("%d accounts, want 1", n)
+	}
+}

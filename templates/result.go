@@ -89,7 +89,18 @@ func (r Result) again() string {
 // CanRetry tells whether Try again is offered. Whoever holds a window that somebody else started
 // gains nothing by trying again there.
 func (r Result) CanRetry() bool {
-	return r.TryAgain != "" && (r.GivenUp() || r.State == "failed" && r.Reason != "finished_by_other")
+	return r.TryAgain != "" && (r.GivenUp() || r.State == "failed" && r.Reason != "finished_by_other" || r.short())
+}
+
+// short tells that an account is connected, though with less than was asked for.
+func (r Result) short() bool { return r.Done() && len(r.Missing) > 0 }
+
+// retry is the key of what the button for it says.
+func (r Result) retry() string {
+	if r.short() {
+		return "result.again"
+	}
+	return "result.retry"
 }
 
 // Leave is after how many milliseconds the window closes itself: late enough to be read, and not

@@ -260,7 +260,7 @@ func (r Result) markup(v view, title, service string) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = v.say("result.retry").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = v.say(r.retry()).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

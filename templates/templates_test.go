@@ -309,3 +309,25 @@ func TestMissingScopesKeepTheWindowOpen(t *testing.T) {
 		t.Errorf("got %q, want a window that stays until it has been read", got)
 	}
 }
+
+// TestConnectAgainForMore: a page that says that something is missing offers to ask for it again.
+func TestConnectAgainForMore(t *testing.T) {
+	pages := newPages(t)
+	for _, test := range []struct {
+		page Result
+		want bool
+	}{
+		{Result{State: "linked", Missing: []string{"files.read"}, TryAgain: "/connect/x"}, true},
+		{Result{State: "pending", Missing: []string{"files.read"}, TryAgain: "/connect/x"}, true},
+		{Result{State: "linked", Missing: []string{"files.read"}}, false},
+		{Result{State: "linked", TryAgain: "/connect/x"}, false},
+	} {
+		var out strings.Builder
+		if err := pages.Render(&out, pages.Locale("en"), test.page); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(out.String(), "Connect again with all permissions"); got != test.want {
+			t.Errorf("%+v: offered %v, want %v", test.page, got, test.want)
+		}
+	}
+}
