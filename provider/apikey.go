@@ -116,7 +116,7 @@ func (f *keyForm) place() CredentialPlace {
 // service shares.
 func (c Connection) identityAt(ctx context.Context, client *client, authorize func(*http.Request)) (Identity, error) {
 	var profile document
-	if err := client.getJSON(ctx, opIdentify, c.Identity.URL, authorize, &profile); err != nil {
+	if err := client.askJSON(ctx, opIdentify, c.Identity.URL, c.Identity.Body, authorize, &profile); err != nil {
 		return Identity{}, err
 	}
 	subject, ok := profile.subject(c.Identity.ID)

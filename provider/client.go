@@ -130,11 +130,24 @@ func (c *client) checkStatus(op string, res *http.Response) error {
 // getJSON asks for a JSON document; authorize, if there is one, puts a credential into the request.
 // A 4xx other than those of send is ErrRefused: the service understood, and does not want to.
 func (c *client) getJSON(ctx context.Context, op, address string, authorize func(*http.Request), into any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	return c.askJSON(ctx, op, address, "", authorize, into)
+}
+
+// askJSON is getJSON for an address that may want a question, such as a GraphQL query: then it is
+// posted, as JSON.
+func (c *client) askJSON(ctx context.Context, op, address, question string, authorize func(*http.Request), into any) error {
+	method := http.MethodGet
+	if question != "" {
+		method = http.MethodPost
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(question))
 	if err != nil {
 		return &Error{Op: op, Kind: ErrUnavailable, Code: "the endpoint is no URL"}
 	}
 	req.Header.Set("Accept", "application/json")
+	if question != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	if authorize != nil {
 		authorize(req)
 	}

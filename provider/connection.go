@@ -118,7 +118,9 @@ const (
 // IdentityPaths say where the service tells who the account is. Paths are dots and numbers into
 // the JSON answer: data.0.attributes.user_id.
 type IdentityPaths struct {
-	URL  string `yaml:"url"`  // oauth2: asked with the credential in its place. oidc: in place of the discovered userinfo endpoint
+	URL string `yaml:"url"` // oauth2: asked with the credential in its place. oidc: in place of the discovered userinfo endpoint
+	// Body, a JSON document, is posted to URL by services that answer no GET, such as GraphQL's; empty: GET.
+	Body string `yaml:"body"`
 	ID   string `yaml:"id"`   // oauth2 only: oidc identifies by sub
 	Name string `yaml:"name"` // for people; empty: none, or with oidc the usual claims
 	// Settings names values of the identity that URLs may use as {placeholders}: name → path.

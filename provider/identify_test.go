@@ -2,6 +2,7 @@ package provider
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -215,6 +216,33 @@ func TestIsSetting(t *testing.T) {
 	for _, value := range bad {
 		if isSetting(value) {
 			t.Errorf("%q passes", value)
+		}
+	}
+}
+
+// TestIdentityByQuestion: a service that answers no GET is asked with identity.body.
+func TestIdentityByQuestion(t *testing.T) {
+	const question = `{"query": "{me {id name}}"}`
+	s := newKeyService(t)
+	s.say = func(w http.ResponseWriter, r *http.Request) bool {
+		asked, _ := io.ReadAll(r.Body)
+		if r.Method != http.MethodPost || string(asked) != question || r.Header.Get("Content-Type") != "application/json" {
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return true
+		}
+		io.WriteString(w, `{"data":{"me":{"id":"4711","name":"Ada"}}}`)
+		return true
+	}
+	c := keyConnection(s)
+	c.Identity.Body, c.Identity.ID, c.Identity.Name = question, "data.me.id", "data.me.name"
+	g, err := mustOpen(t, c).Form.Submit(t.Context(), typed("api_key", goodKey))
+	if err != nil || g.Identity.Subject != "4711" {
+		t.Errorf("got %+v, %v", g.Identity, err)
+	}
+	for body, want := range map[string]int{question: 0, "{": 1} {
+		c.Identity.Body = body
+		if problems := c.Problems(); len(problems) != want {
+			t.Errorf("%s: %v", body, problems)
 		}
 	}
 }

@@ -106,3 +106,19 @@ func visible(r rune) rune {
 	}
 	return -1
 }
+
+// bodyProblems are those of identity.body, which only oauth2 and what is typed have a use for.
+func (c Connection) bodyProblems() []Problem {
+	const key = "identity.body"
+	switch protocol := c.protocol(); {
+	case c.Identity.Body == "":
+		return nil
+	case protocol == "oidc", protocol == "oauth1":
+		return []Problem{{key, "is not used by this protocol", "leave it out"}}
+	case c.Identity.URL == "", c.identifiedByToken():
+		return []Problem{{key, "has no address to go to", "set identity.url, or leave it out"}}
+	case !json.Valid([]byte(c.Identity.Body)):
+		return []Problem{{key, "is no JSON document", `write it in single quotes, such as '{"query": "{me {id name}}"}'`}}
+	}
+	return nil
+}

@@ -57,6 +57,7 @@ func (c Connection) Problems() []Problem {
 	problems = append(problems, c.tokenProblems()...)
 	problems = append(problems, pathProblem("identity.name", c.Identity.Name)...)
 	problems = append(problems, c.settingProblems()...)
+	problems = append(problems, c.bodyProblems()...)
 	problems = append(problems, c.credentialProblems()...)
 	return append(problems, p.problems(c)...)
 }
