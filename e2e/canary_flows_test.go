@@ -33,6 +33,7 @@ func (c *canary) flows() {
 		c.deny(authID)
 	}
 	c.typeSecrets()
+	c.signInElsewhere()
 	c.intrude()
 	c.tamper()
 	c.misaddress()
@@ -209,7 +210,10 @@ func (c *canary) misaddress() {
 		{"POST", "/connect/" + c.mint("unknown ticket"), nil, "form_token=" + c.mint("form token"), 410},
 		{"POST", "/connect/" + c.mint("unknown ticket"), http.Header{"Sec-Fetch-Site": {"cross-site"}}, "", 403},
 		{"GET", "/connect/" + c.mint("unknown ticket"), http.Header{"Cookie": {"linkgate=" + c.mint("malformed cookie")}}, "", 410},
-		{"POST", "/callback/notes?code=" + c.mint("posted code"), nil, "", 405},
+		{"POST", "/callback/notes?code=" + c.mint("code beside a post"), nil, "", 400},
+		{"POST", "/callback/notes", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, "code=" + c.mint("code without a state"), 410},
+		{"POST", "/hooks/sunshine/removed?secret=" + c.mint("wrong removal secret"), nil, "", 401},
+		{"GET", "/hooks/sunshine/" + c.mint("wrong removal secret") + "/removed", nil, "", 401},
 		{"GET", "/callback/notes?error=" + c.mint("error") + "&state=" + c.mint("unknown state"), nil, "", 410},
 		{"GET", "/callback/notes?code=%zz" + c.mint("malformed query"), nil, "", 400},
 	} {

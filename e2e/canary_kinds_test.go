@@ -41,6 +41,46 @@ func (c *canary) typeSecrets() {
 	}
 }
 
+// signInElsewhere connects at the other kinds of service.
+func (c *canary) signInElsewhere() {
+	c.t.Helper()
+	for _, authID := range []string{demo.PhotosOAuth1, demo.MixAppOIDC, demo.SunshineAuth} {
+		user := c.user()
+		username := "linus" // who owns one app at Sunshine, and is not asked which
+		if authID == demo.PhotosOAuth1 {
+			username = "ada"
+		}
+		page, err := demo.NewBrowser().SignIn(c.t.Context(), c.begun(user, authID), username)
+		if err != nil {
+			c.t.Fatalf("%s: %v", authID, err)
+		}
+		wantState(c.t, page, "linked")
+		c.dump()
+		for _, a := range c.accountsAt(user, authID) {
+			if err := c.Host.Disconnect(c.t.Context(), user, a.ID); err != nil {
+				c.t.Error(err)
+			}
+		}
+	}
+}
+
+// begun is the address of a new session.
+func (c *canary) begun(user, authID string) string {
+	c.t.Helper()
+	address, err := c.Host.Connect(c.t.Context(), user, authID)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return address
+}
+
+// knowKinds remembers the secrets of the other kinds of service.
+func (c *canary) knowKinds() {
+	c.know("secret of Photos", c.kinds.Photos.Secrets()...)
+	c.know("secret of Sunshine", c.kinds.Sunshine.Secrets()...)
+	c.know("secret of MixApp", c.kinds.MixApp.Secrets()...)
+}
+
 // mintLong makes a secret that is longer than what is read of a field.
 func (c *canary) mintLong() string {
 	s := c.mint("secret that is too long")

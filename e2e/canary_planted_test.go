@@ -94,7 +94,7 @@ func TestCanaryKnows(t *testing.T) {
 	}
 	for _, what := range []string{
 		"API key of the host", "proxy secret", "second proxy secret", "password of Redis", "keyset", "key of the keyset",
-		"client secret of the raw connection", "ticket", "cookie", "state", "code", "finish token", "secret of the service",
+		"client secret of the raw connection", "ticket", "cookie", "state", "code", "finish token", "secret of the service", "secret of Photos", "secret of Sunshine", "secret of MixApp",
 	} {
 		if known[what] == 0 {
 			t.Errorf("knows no %s", what)

@@ -106,7 +106,7 @@ func (c *canary) dumpRedis(ctx context.Context) (sessions []oauthstate.Session) 
 			c.t.Errorf("%s lives for %v more, want at most %v", key, life.Val(), oauthstate.OpenedLife)
 		}
 		c.see(inRedis, key, []byte(key+" "+kindOf.Val()+" "+value.Val()))
-		if strings.HasPrefix(key, refreshLease) { // whose value is its own
+		if strings.HasPrefix(key, refreshLease) || strings.HasPrefix(key, registrationLease) { // whose value is its own
 			continue
 		}
 		var s oauthstate.Session

@@ -137,6 +137,7 @@ func (c *canary) leaks() map[leak]string {
 func (c *canary) gather() {
 	c.t.Helper()
 	c.know("secret of the service", c.Service.Secrets()...)
+	c.knowKinds()
 	c.dump()
 	c.see(inLog, "log", []byte(c.Linkgate.log.String()))
 	if c.monitor != nil {

@@ -22,12 +22,13 @@ import (
 )
 
 const (
-	replicaCount   = 3
-	callersEach    = 100
-	refreshRounds  = 50
-	pastTheLease   = 25 * time.Second // a lease lasts 20 s without renewal
-	callerPatience = 90 * time.Second
-	refreshLease   = "linkgate:refresh:" // begins the key of an account's lease
+	replicaCount      = 3
+	callersEach       = 100
+	refreshRounds     = 50
+	pastTheLease      = 25 * time.Second // a lease lasts 20 s without renewal
+	callerPatience    = 90 * time.Second
+	refreshLease      = "linkgate:refresh:"      // begins the key of an account's lease
+	registrationLease = "linkgate:registration:" // and that of a connection's client
 )
 
 // replicas are several Linkgates on one Redis and one Postgres.
