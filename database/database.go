@@ -34,8 +34,10 @@ type DB struct {
 	// writer is taken by the one transaction that SQLite allows at a time, so that those of this
 	// process queue here, in order, and not by asking again and again. nil: as many as there are
 	// connections.
-	writer   chan struct{}
-	prepared sync.Map // of statements by their text
+	writer chan struct{}
+
+	preparing sync.Mutex
+	prepared  map[string]*sql.Stmt // by their text
 }
 
 type dialect int
@@ -102,18 +104,29 @@ func ForRead(ctx context.Context) (context.Context, context.CancelFunc) {
 // QueryPrepared is QueryContext for a statement of the program's that is run all the time: each
 // connection parses it once.
 func (db *DB) QueryPrepared(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	known, ok := db.prepared.Load(query)
-	if !ok {
-		made, err := db.PrepareContext(ctx, query)
-		if err != nil {
-			return nil, err
-		}
-		var loaded bool
-		if known, loaded = db.prepared.LoadOrStore(query, made); loaded {
-			_ = made.Close() // somebody else was faster
-		}
+	statement, err := db.statement(ctx, query) //nolint:sqlclosecheck // see statement
+	if err != nil {
+		return nil, err
 	}
-	return known.(*sql.Stmt).QueryContext(ctx, args...)
+	return statement.QueryContext(ctx, args...)
+}
+
+// statement prepares each once. It lives as long as the database is open.
+func (db *DB) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+	db.preparing.Lock()
+	defer db.preparing.Unlock()
+	if known, ok := db.prepared[query]; ok {
+		return known, nil
+	}
+	made, err := db.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if db.prepared == nil {
+		db.prepared = map[string]*sql.Stmt{}
+	}
+	db.prepared[query] = made
+	return made, nil
 }
 
 // Now is the time that all replicas share: the database's. SQLite is of this machine, so its

@@ -92,11 +92,6 @@ func with(name, value string) option {
 	return func(s *setup) { s.env[name] = value }
 }
 
-// connected adds connections, as connections.yaml has them.
-func connected(yaml string) option {
-	return func(s *setup) { s.more += yaml }
-}
-
 // offering adds the services of other kinds. w.kinds tells what they have seen.
 func offering(tokenLife time.Duration) option {
 	return func(s *setup) { s.kindsLife = tokenLife }

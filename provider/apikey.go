@@ -19,7 +19,7 @@ import (
 type keyForm struct {
 	client *client
 	conn   Connection
-	make   func(Connection, map[string]secret.Text) (secret.Text, error)
+	token  func(Connection, map[string]secret.Text) (secret.Text, error)
 }
 
 var (
@@ -35,9 +35,9 @@ func basicProtocol() protocol {
 	return protocol{name: "basic", problems: basicProblems, open: openKeys(userAndPassword), clientless: true}
 }
 
-func openKeys(make func(Connection, map[string]secret.Text) (secret.Text, error)) func(Connection, Deps) *Provider {
+func openKeys(token func(Connection, map[string]secret.Text) (secret.Text, error)) func(Connection, Deps) *Provider {
 	return func(c Connection, d Deps) *Provider {
-		form := &keyForm{client: newClient(c.AuthID, d), conn: c, make: make}
+		form := &keyForm{client: newClient(c.AuthID, d), conn: c, token: token}
 		p := &Provider{Connection: c, Form: form, Applier: applier{place: form.place()}}
 		if c.Identity.URL != "" {
 			p.Identifier = form
@@ -50,7 +50,7 @@ const opVerify = "verifying what the user typed"
 
 // Submit implements Form.
 func (f *keyForm) Submit(ctx context.Context, values map[string]secret.Text) (Grant, error) {
-	token, err := f.make(f.conn, values)
+	token, err := f.token(f.conn, values)
 	if err != nil {
 		return Grant{}, err
 	}

@@ -213,27 +213,33 @@ func pairs(node ast.Node) []*ast.MappingValueNode {
 // key itself is missing.
 func place(node ast.Node, path string) *token.Position {
 	at := &token.Position{Line: 1, Column: 1}
-	for _, step := range strings.Split(path, ".") {
-		found := false
-		for _, pair := range pairs(node) {
-			if pair.Key.GetToken().Value == step {
-				at, node, found = pair.Key.GetToken().Position, pair.Value, true
-				break
-			}
-		}
-		if list, ok := node.(*ast.SequenceNode); ok && !found {
-			for i, value := range list.Values {
-				if itoa(i) == step {
-					at, node, found = start(value), value, true
-					break
-				}
-			}
-		}
-		if !found {
+	for step := range strings.SplitSeq(path, ".") {
+		position, value := below(node, step)
+		if value == nil {
 			return at
 		}
+		at, node = position, value
 	}
 	return at
+}
+
+// below is what a key or an index leads to, and where that stands; nil: nothing.
+func below(node ast.Node, step string) (*token.Position, ast.Node) {
+	for _, pair := range pairs(node) {
+		if pair.Key.GetToken().Value == step {
+			return pair.Key.GetToken().Position, pair.Value
+		}
+	}
+	list, ok := node.(*ast.SequenceNode)
+	if !ok {
+		return nil, nil
+	}
+	for i, value := range list.Values {
+		if itoa(i) == step {
+			return start(value), value
+		}
+	}
+	return nil, nil
 }
 
 // start is where a node begins. The library places a mapping at its first colon.

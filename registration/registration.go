@@ -181,7 +181,7 @@ func (m *Manager) improve(ctx context.Context, k *known, r row) row {
 }
 
 // recall is what memory has: a client, or a failure that is too young to try again.
-func (k *known) recall(now time.Time) (provider.Client, error, bool) { //nolint:revive // ok comes last, as in maps
+func (k *known) recall(now time.Time) (provider.Client, error, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if now.Before(k.until) {

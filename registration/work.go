@@ -253,7 +253,7 @@ func (m *Manager) withdraw(ctx context.Context, k *known, c client) {
 // tell notes what was done, and has all replicas use it.
 func (m *Manager) tell(ctx context.Context, event string, r row) {
 	m.options.Audit(ctx, event, r.authID, fmt.Sprintf("client %s", r.client.ID))
-	m.options.Log.InfoContext(ctx, event, "auth_id", r.authID, "client_id", r.client.ID)
+	m.options.Log.InfoContext(ctx, "a client was registered or changed", "event", event, "auth_id", r.authID, "client_id", r.client.ID)
 	m.changed(ctx, r.authID)
 }
 

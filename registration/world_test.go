@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http/httptest"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,7 +33,6 @@ type world struct {
 	mu     sync.Mutex
 	events []string // of the audit trail
 	now    time.Time
-	log    strings.Builder
 }
 
 func newWorld(t *testing.T, db *database.DB, c provider.Connection) *world {
