@@ -118,7 +118,7 @@ func (db *DB) statement(ctx context.Context, query string) (*sql.Stmt, error) {
 	if known, ok := db.prepared[query]; ok {
 		return known, nil
 	}
-	made, err := db.PrepareContext(ctx, query)
+	made, err := db.PrepareContext(ctx, query) //nolint:sqlclosecheck // see above
 	if err != nil {
 		return nil, err
 	}

@@ -54,6 +54,9 @@ func oauth1Problems(c Connection) []Problem {
 		c.identityURLProblem(),
 		pathProblem("identity.id", c.Identity.ID),
 	)
+	if c.App.Inject {
+		problems = append(problems, Problem{"app.inject", "hands your app a token that is worth nothing without its secret", "leave it out, and have your app call through /call/{auth_id}"})
+	}
 	if len(c.TokenParams) > 0 {
 		problems = append(problems, Problem{"token_params", "is not used by this protocol", leaveOut})
 	}

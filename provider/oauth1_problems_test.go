@@ -40,6 +40,7 @@ func TestOAuth1Problems(t *testing.T) {
 		"no identity":             {func(c *Connection) { c.Identity = IdentityPaths{} }, []string{"identity.url", "identity.id"}},
 		"auth_style":              {func(c *Connection) { c.AuthStyle = "post" }, []string{"auth_style"}},
 		"addresses of OAuth 2":    {func(c *Connection) { c.TokenURL, c.RevokeURL = "https://a.example/t", "https://a.example/r" }, []string{"revoke_url", "token_url"}},
+		"a token for the app":     {func(c *Connection) { c.App.Inject = true }, []string{"app.inject"}},
 		"scopes":                  {func(c *Connection) { c.Scopes = []string{"read"} }, []string{"scopes"}},
 		"token_params":            {func(c *Connection) { c.TokenParams = map[string]string{"a": "b"} }, []string{"token_params"}},
 		"credential":              {func(c *Connection) { c.Credential.Header = "X-Key" }, []string{"credential.header"}},
