@@ -97,7 +97,7 @@ func (w *world) besideHanging(b *testing.B, callers int) {
 			for ctx.Err() == nil {
 				r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/repos", nil)
 				_ = w.proxy.Serve(httptest.NewRecorder(), r, Target{HostUserID: theUser, AuthID: "hanging", Path: "/repos"})
-				time.Sleep(time.Millisecond) // its breaker answers at once
+				time.Sleep(50 * time.Millisecond) // its breaker answers at once
 			}
 		})
 	}
