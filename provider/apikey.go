@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -119,22 +120,12 @@ func (c Connection) identityAt(ctx context.Context, client *client, authorize fu
 	if err := client.askJSON(ctx, opIdentify, c.Identity.URL, c.Identity.Body, authorize, &profile); err != nil {
 		return Identity{}, err
 	}
-	subject, ok := profile.subject(c.Identity.ID)
-	if !ok {
-		return Identity{}, &Error{Op: opIdentify, Kind: ErrNotVerified, Code: "no usable id at identity.id"}
-	}
-	settings, err := c.settings(profile)
+	identity, err := c.identityOf(profile, cmp.Or(c.Issuer, originOf(c.Identity.URL)))
 	if err != nil {
 		return Identity{}, err
 	}
-	identity := Identity{Issuer: c.Issuer, Subject: subject, Settings: settings}
-	if identity.Issuer == "" {
-		identity.Issuer = originOf(c.Identity.URL)
-	}
-	if c.Identity.Name != "" {
-		identity.Name = profile.name(c.Identity.Name)
-	}
-	return identity, nil
+	identity.Settings, err = c.settings(profile)
+	return identity, err
 }
 
 // originOf is an address's scheme and host.

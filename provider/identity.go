@@ -107,6 +107,19 @@ func visible(r rune) rune {
 	return -1
 }
 
+// identityOf is whom a profile is of, without settings.
+func (c Connection) identityOf(profile document, issuer string) (Identity, error) {
+	subject, ok := profile.subject(c.Identity.ID)
+	if !ok {
+		return Identity{}, &Error{Op: opIdentify, Kind: ErrNotVerified, Code: "no usable id at identity.id"}
+	}
+	identity := Identity{Issuer: issuer, Subject: subject}
+	if c.Identity.Name != "" {
+		identity.Name = profile.name(c.Identity.Name)
+	}
+	return identity, nil
+}
+
 // bodyProblems are those of identity.body, which only oauth2 and what is typed have a use for.
 func (c Connection) bodyProblems() []Problem {
 	const key = "identity.body"

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"linkgate/secret"
@@ -126,28 +125,13 @@ func (i *oauth2Identifier) read(ctx context.Context, c Credential) (profile docu
 
 // of is whom a profile is of, without settings.
 func (i *oauth2Identifier) of(profile document) (Identity, error) {
-	subject, ok := profile.subject(i.conn.Identity.ID)
-	if !ok {
-		return Identity{}, &Error{Op: opIdentify, Kind: ErrNotVerified, Code: "no usable id at identity.id"}
-	}
-	identity := Identity{Issuer: i.issuer(), Subject: subject}
-	if i.conn.Identity.Name != "" {
-		identity.Name = profile.name(i.conn.Identity.Name)
-	}
-	return identity, nil
+	return i.conn.identityOf(profile, i.issuer())
 }
 
 // issuer is whose accounts these are: the issuer where there is one, else the origin of the token
 // endpoint, which no other service shares.
 func (i *oauth2Identifier) issuer() string {
-	if i.conn.Issuer != "" {
-		return i.conn.Issuer
-	}
-	token, err := url.Parse(i.conn.TokenURL)
-	if err != nil {
-		return i.conn.TokenURL
-	}
-	return token.Scheme + "://" + token.Host
+	return cmp.Or(i.conn.Issuer, originOf(i.conn.TokenURL))
 }
 
 func oauth2Problems(c Connection) []Problem {
