@@ -207,6 +207,7 @@ That is the host, an app as a company's employees see it. There:
      token with each click.
   5. Click Disconnect to take the account back: it is deleted at the host, and its tokens are
      revoked at Acme Notes.
+The other cards are services of other kinds, with keys, passwords and OAuth 1; each says what to type.
 
 Behind it: Linkgate at http://%[2]s, Acme Notes at %[3]s.
 Stop with Ctrl-C; nothing is kept.

@@ -280,7 +280,7 @@ func (p *Photos) now() time.Time { return time.Now() }
 
 // PhotosApp is the host's card for PhotosConnection.
 func PhotosApp() App {
-	return App{ServiceID: "acme", AuthID: PhotosOAuth1, Name: "Acme Photos", Description: "A service of OAuth 1's age: it signs every request, and has no refresh and no revocation."}
+	return App{ServiceID: "acme", AuthID: PhotosOAuth1, Name: "Acme Photos", Description: "A service of OAuth 1's age: it signs every request, and has no refresh and no revocation. Sign in as ada."}
 }
 
 // PhotosConnection is what connections.yaml has for the service after other connections; address is
