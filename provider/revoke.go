@@ -59,9 +59,12 @@ func (r *revoker) Revoke(ctx context.Context, c Credential) error {
 		}
 		tried++
 		err := r.revoke(ctx, endpoint, t.token, t.hint)
-		if errors.Is(err, errTokenType) {
+		switch {
+		case errors.Is(err, errTokenType):
 			passed++
-		} else if err != nil {
+		case tried > passed+1 && errors.Is(err, ErrRefused):
+			// A moment ago our client was accepted, so it is this token: it has ended with the other.
+		case err != nil:
 			return err
 		}
 	}

@@ -79,6 +79,8 @@ func TestRevokeAnswers(t *testing.T) {
 		"useless already":           {replying(400, `{"error":"invalid_token"}`), replying(400, `{"error":"invalid_grant"}`), nil, 2, 0},
 		"refresh tokens not":        {unsupported, nil, nil, 2, 0},
 		"access tokens not":         {nil, unsupported, nil, 2, 0},
+		"ended with the other":      {nil, replying(400, `{"error":"invalid_request"}`), nil, 2, 0},
+		"not ended with the other":  {unsupported, replying(400, `{"error":"invalid_request"}`), ErrRefused, 2, 0},
 		"neither":                   {unsupported, unsupported, ErrUnsupported, 2, 0},
 		"later":                     {waiting("120"), nil, ErrUnavailable, 1, 2 * time.Minute},
 		"much later":                {waiting("99999999999999999999"), nil, ErrUnavailable, 1, time.Hour},
