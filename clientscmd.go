@@ -206,34 +206,26 @@ func oneAuthID(cmd *cobra.Command, args []string) error {
 // Without REDIS_URL the server's Redis is out of reach: claims in the database do, and the server
 // looks there every second.
 func withClients(cmd *cobra.Command, fn func(context.Context, *registration.Manager) error) error {
-	c, err := config.Load(config.OS())
-	if err != nil {
-		return err
-	}
-	ctx := cmd.Context()
-	db, err := database.OpenExisting(ctx, database.Options{URL: c.DatabaseURL, DataDir: c.DataDir})
-	if err != nil {
-		return outboxFailure(err)
-	}
-	defer db.Close()
-	if err := keysetIsThere(c); err != nil {
-		return err
-	}
-	log := slog.New(slog.DiscardHandler) // what goes wrong is said once, by the command
-	keyring, err := openKeyring(c, log)
-	if err != nil {
-		return err
-	}
-	var shared redis.UniversalClient
-	if !c.RedisURL.IsZero() {
-		client, err := oauthstate.Dial(c.RedisURL)
+	return withDatabase(cmd, func(ctx context.Context, c config.Config, db *database.DB) error {
+		if err := keysetIsThere(c); err != nil {
+			return err
+		}
+		log := slog.New(slog.DiscardHandler) // what goes wrong is said once, by the command
+		keyring, err := openKeyring(c, log)
 		if err != nil {
 			return err
 		}
-		defer client.Close()
-		shared = client
-	}
-	return clientsFailure(fn(ctx, newClients(c, &linkedaccount.Store{DB: db, Keyring: keyring}, shared, log)))
+		var shared redis.UniversalClient
+		if !c.RedisURL.IsZero() {
+			client, err := oauthstate.Dial(c.RedisURL)
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			shared = client
+		}
+		return clientsFailure(fn(ctx, newClients(c, &linkedaccount.Store{DB: db, Keyring: keyring}, shared, log)))
+	})
 }
 
 // keysetIsThere keeps a command from making a keyset where the server's is missing.
@@ -257,7 +249,7 @@ func clientsFailure(err error) error {
 	known, isKnown := errors.AsType[*registration.Error](err)
 	switch {
 	case database.IsUnavailable(err):
-		return outboxFailure(err)
+		return databaseFailure(err)
 	case errors.Is(err, registration.ErrNoRegistration):
 		f.code, f.remedy = exitUsage, "`linkgate clients list` shows those that do; `registration` in connections.yaml makes one do so."
 	case errors.Is(err, registration.ErrNoClient):

@@ -105,36 +105,11 @@ With --all-dead it asks first, on a terminal, or wants --yes: they may be many, 
 	return cmd
 }
 
-// withOutbox opens the configured database as it is, and has fn work on its outbox.
+// withOutbox has fn work on the outbox of the configured database.
 func withOutbox(cmd *cobra.Command, fn func(context.Context, *outbox.Box) error) error {
-	c, err := config.Load(config.OS())
-	if err != nil {
-		return err
-	}
-	ctx := cmd.Context()
-	db, err := database.OpenExisting(ctx, database.Options{URL: c.DatabaseURL, DataDir: c.DataDir})
-	if err != nil {
-		return outboxFailure(err)
-	}
-	defer db.Close()
-	return outboxFailure(fn(ctx, &outbox.Box{DB: db}))
-}
-
-// outboxFailure adds what to do about what went wrong with the database.
-func outboxFailure(err error) error {
-	f := &failure{code: exitFailure, err: err}
-	switch {
-	case errors.Is(err, database.ErrNone):
-		f.err = database.ErrNone // and not what the database says about its absence
-		f.remedy = "Check DATA_DIR or DATABASE_URL; `linkgate serve` makes it at its first start."
-	case errors.Is(err, database.ErrOlder):
-		f.remedy = "Use the `linkgate` that serves, or start this one's `linkgate serve` first: it migrates."
-	case database.IsUnavailable(err):
-		f.code, f.remedy = exitUnanswered, "`linkgate check` tells what answers and what does not."
-	default:
-		return err
-	}
-	return f
+	return withDatabase(cmd, func(ctx context.Context, _ config.Config, db *database.DB) error {
+		return fn(ctx, &outbox.Box{DB: db})
+	})
 }
 
 func retryEach(ctx context.Context, cmd *cobra.Command, box *outbox.Box, ids []string) error {

@@ -17,11 +17,11 @@ import (
 	"linkgate/secret"
 )
 
-// album is Photos on loopback, and the library's client of it.
+// album is Photos on loopback, and a consumer of it, by a library that others wrote.
 type album struct {
 	*httptest.Server
-	photos  *demo.Photos
-	library *oauth1.Config
+	photos   *demo.Photos
+	consumer *oauth1.Config
 }
 
 func newAlbum(t *testing.T, c demo.PhotosClient, signer oauth1.Signer) *album {
@@ -42,7 +42,7 @@ func newAlbum(t *testing.T, c demo.PhotosClient, signer oauth1.Signer) *album {
 // decide answers the service's pages, and returns what the callback gets.
 func (a *album) decide(t *testing.T, token, decision string) url.Values {
 	t.Helper()
-	address, err := a.library.AuthorizationURL(token)
+	address, err := a.consumer.AuthorizationURL(token)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestPhotosJourney(t *testing.T) {
 		"RSA-SHA1":  newAlbum(t, demo.PhotosClient{PublicKey: public}, &oauth1.RSASigner{PrivateKey: key}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			token, tokenSecret, err := a.library.RequestToken()
+			token, tokenSecret, err := a.consumer.RequestToken()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,14 +84,14 @@ func TestPhotosJourney(t *testing.T) {
 			if callback.Get("state") != "s" || callback.Get("oauth_token") != token {
 				t.Errorf("got callback %v", callback)
 			}
-			access, accessSecret, err := a.library.AccessToken(token, tokenSecret, callback.Get("oauth_verifier"))
+			access, accessSecret, err := a.consumer.AccessToken(token, tokenSecret, callback.Get("oauth_verifier"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := a.library.AccessToken(token, tokenSecret, callback.Get("oauth_verifier")); err == nil {
+			if _, _, err := a.consumer.AccessToken(token, tokenSecret, callback.Get("oauth_verifier")); err == nil {
 				t.Error("the verifier is good twice")
 			}
-			client := a.library.Client(t.Context(), oauth1.NewToken(access, accessSecret))
+			client := a.consumer.Client(t.Context(), oauth1.NewToken(access, accessSecret))
 			res, err := client.Post(a.URL+"/photos/api/echo?q=a+b", "application/x-www-form-urlencoded", strings.NewReader("title=Caf%C3%A9+%26"))
 			if err != nil {
 				t.Fatal(err)
@@ -108,22 +108,22 @@ func TestPhotosJourney(t *testing.T) {
 // TestPhotosRefuses: a wrong secret or verifier, and a request that is not the one that was signed.
 func TestPhotosRefuses(t *testing.T) {
 	a := newAlbum(t, demo.PhotosClient{Secret: secret.New("right")}, &oauth1.HMACSigner{ConsumerSecret: "wrong"})
-	if _, _, err := a.library.RequestToken(); err == nil || !strings.Contains(err.Error(), "signature_invalid") {
+	if _, _, err := a.consumer.RequestToken(); err == nil || !strings.Contains(err.Error(), "signature_invalid") {
 		t.Errorf("with a wrong secret: got %v", err)
 	}
-	a.library.Signer = &oauth1.HMACSigner{ConsumerSecret: "right"}
-	token, tokenSecret, err := a.library.RequestToken()
+	a.consumer.Signer = &oauth1.HMACSigner{ConsumerSecret: "right"}
+	token, tokenSecret, err := a.consumer.RequestToken()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := a.library.AccessToken(token, tokenSecret, "none"); err == nil || !strings.Contains(err.Error(), "verifier_invalid") {
+	if _, _, err := a.consumer.AccessToken(token, tokenSecret, "none"); err == nil || !strings.Contains(err.Error(), "verifier_invalid") {
 		t.Errorf("with a wrong verifier: got %v", err)
 	}
 	if callback := a.decide(t, token, "deny"); callback.Get("denied") != token || callback.Has("oauth_verifier") {
 		t.Errorf("denied: got %v", callback)
 	}
-	a.library.CallbackURL = "https://evil.example/"
-	if _, _, err := a.library.RequestToken(); err == nil || !strings.Contains(err.Error(), "parameter_rejected") {
+	a.consumer.CallbackURL = "https://evil.example/"
+	if _, _, err := a.consumer.RequestToken(); err == nil || !strings.Contains(err.Error(), "parameter_rejected") {
 		t.Errorf("with another callback: got %v", err)
 	}
 }

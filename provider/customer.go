@@ -36,23 +36,8 @@ func (p *Provider) With(settings map[string]string) (*Provider, error) {
 // openCustomers makes a provider whose abilities find the customer in what they are given.
 func openCustomers(c Connection, open func(Connection) *Provider) *Provider {
 	all := &customers{conn: c, open: open, kept: map[string]*Provider{}}
-	able := open(c)
-	p := &Provider{Connection: c, Applier: able.Applier, customers: all}
-	if able.Redirector != nil {
-		p.Redirector = anyCustomer{all}
-	}
-	if able.Form != nil {
-		p.Form = anyCustomer{all}
-	}
-	if able.Refresher != nil {
-		p.Refresher = anyCustomer{all}
-	}
-	if able.Revoker != nil {
-		p.Revoker = anyCustomer{all}
-	}
-	if able.Identifier != nil {
-		p.Identifier = anyCustomer{all}
-	}
+	p := routed(open(c), func(_ context.Context, settings map[string]string) (*Provider, error) { return all.of(settings) })
+	p.Connection, p.customers = c, all
 	return p
 }
 
@@ -80,63 +65,6 @@ func (all *customers) of(settings map[string]string) (*Provider, error) {
 	p := settled(all.open(c), settings)
 	all.kept[name.String()] = p
 	return p, nil
-}
-
-// anyCustomer does what the customer's own provider does.
-type anyCustomer struct{ all *customers }
-
-// Authorize implements Redirector: With comes first.
-func (a anyCustomer) Authorize(ctx context.Context, state secret.Text, redirectURI string) (Attempt, string, error) {
-	p, err := a.all.of(nil)
-	if err != nil {
-		return Attempt{}, "", err
-	}
-	return p.Redirector.Authorize(ctx, state, redirectURI)
-}
-
-// Exchange implements Redirector.
-func (a anyCustomer) Exchange(ctx context.Context, attempt Attempt, cb Callback) (Grant, error) {
-	p, err := a.all.of(attempt.Settings)
-	if err != nil {
-		return Grant{}, err
-	}
-	return p.Redirector.Exchange(ctx, attempt, cb)
-}
-
-// Submit implements Form.
-func (a anyCustomer) Submit(ctx context.Context, values map[string]secret.Text) (Grant, error) {
-	p, err := a.all.of(a.all.conn.Settings(values))
-	if err != nil {
-		return Grant{}, err
-	}
-	return p.Form.Submit(ctx, values)
-}
-
-// Refresh implements Refresher.
-func (a anyCustomer) Refresh(ctx context.Context, c Credential, sendBy time.Time) (Refreshed, error) {
-	p, err := a.all.of(c.Settings)
-	if err != nil {
-		return Refreshed{}, err
-	}
-	return p.Refresher.Refresh(ctx, c, sendBy)
-}
-
-// Revoke implements Revoker.
-func (a anyCustomer) Revoke(ctx context.Context, c Credential) error {
-	p, err := a.all.of(c.Settings)
-	if err != nil {
-		return err
-	}
-	return p.Revoker.Revoke(ctx, c)
-}
-
-// Identify implements Identifier.
-func (a anyCustomer) Identify(ctx context.Context, c Credential) (Identity, error) {
-	p, err := a.all.of(c.Settings)
-	if err != nil {
-		return Identity{}, err
-	}
-	return p.Identifier.Identify(ctx, c)
 }
 
 // settled is a customer's provider that notes its settings in what it gives.

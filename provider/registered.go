@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"linkgate/secret"
 )
@@ -57,19 +56,8 @@ type registered struct {
 func openRegistered(c Connection, client func(context.Context) (Client, error), open func(Connection) *Provider) *Provider {
 	r := &registered{conn: c, client: client, open: open}
 	able := open(c)
-	p := &Provider{Connection: able.Connection, Applier: able.Applier}
-	if able.Redirector != nil {
-		p.Redirector = r
-	}
-	if able.Refresher != nil {
-		p.Refresher = r
-	}
-	if able.Revoker != nil {
-		p.Revoker = r
-	}
-	if able.Identifier != nil {
-		p.Identifier = able.Identifier // the client has no part in it
-	}
+	p := routed(able, func(ctx context.Context, _ map[string]string) (*Provider, error) { return r.now(ctx) })
+	p.Identifier = able.Identifier // the client has no part in it
 	return p
 }
 
@@ -97,42 +85,6 @@ func (r *registered) now(ctx context.Context) (*Provider, error) {
 		r.current, r.kept = client, r.open(c)
 	}
 	return r.kept, nil
-}
-
-// Authorize implements Redirector.
-func (r *registered) Authorize(ctx context.Context, state secret.Text, redirectURI string) (Attempt, string, error) {
-	p, err := r.now(ctx)
-	if err != nil {
-		return Attempt{}, "", err
-	}
-	return p.Redirector.Authorize(ctx, state, redirectURI)
-}
-
-// Exchange implements Redirector.
-func (r *registered) Exchange(ctx context.Context, a Attempt, cb Callback) (Grant, error) {
-	p, err := r.now(ctx)
-	if err != nil {
-		return Grant{}, err
-	}
-	return p.Redirector.Exchange(ctx, a, cb)
-}
-
-// Refresh implements Refresher.
-func (r *registered) Refresh(ctx context.Context, c Credential, sendBy time.Time) (Refreshed, error) {
-	p, err := r.now(ctx)
-	if err != nil {
-		return Refreshed{}, err
-	}
-	return p.Refresher.Refresh(ctx, c, sendBy)
-}
-
-// Revoke implements Revoker.
-func (r *registered) Revoke(ctx context.Context, c Credential) error {
-	p, err := r.now(ctx)
-	if err != nil {
-		return err
-	}
-	return p.Revoker.Revoke(ctx, c)
 }
 
 const opFindRegistration = "finding where clients are registered"
