@@ -3,7 +3,6 @@ package call
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"linkgate/provider"
 )
@@ -37,13 +36,14 @@ func placeholderProblems(b base, c provider.Connection) []provider.Problem {
 	for _, name := range b.placeholders() {
 		asked := slices.ContainsFunc(c.Fields, func(f provider.Field) bool { return f.Key == name && !f.Secret })
 		_, told := c.Identity.Settings[name]
-		if told && isPlaceholder(b.host) && strings.Contains(b.host, name) {
+		isHost := b.host == "{"+name+"}"
+		if told && isHost {
 			problems = append(problems, provider.Problem{
 				Key: "calls.base_url", Text: "lets the service's answer name the host", Remedy: "write at least two labels after the placeholder, or ask the user for the host with a field",
 			})
 			continue
 		}
-		if told || asked || name == externalAccountID && !isPlaceholder(b.host) {
+		if told || asked || name == externalAccountID && !isHost {
 			continue
 		}
 		problems = append(problems, provider.Problem{

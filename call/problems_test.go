@@ -52,6 +52,9 @@ func TestWholeHost(t *testing.T) {
 	checkKeys(t, c, nil)
 	c.Calls.BaseURL = "https://{external_account_id}"
 	checkKeys(t, c, []string{"calls.base_url"})
+	c.Calls.BaseURL = "https://{server}/{external_account_id}/{serve}"
+	c.Identity.Settings = map[string]string{"serve": "path"}
+	checkKeys(t, c, nil)
 
 	b, _ := parseBase("https://{server}/api")
 	for value, want := range map[string]string{

@@ -43,11 +43,11 @@ func (s *Service) Disconnect(ctx context.Context, hostUserID, linkedAccountID st
 	if err != nil {
 		return Disconnected{}, databaseError(err)
 	}
-	done := Disconnected{Revocation: RevocationUnsupported}
+	done := Disconnected{Revocation: RevocationRequested}
 	if p, ok := s.Connections[a.AuthID]; ok {
 		done.ServiceName = p.Connection.Name
-		if p.Revoker != nil {
-			done.Revocation = RevocationRequested
+		if p.Revoker == nil {
+			done.Revocation = RevocationUnsupported
 		}
 	}
 	return done, s.unlink(ctx, a.ID)

@@ -72,7 +72,10 @@ func (s *Service) rejected(ctx context.Context, session oauthstate.Session, p *p
 	ctx, cancel := aside(ctx)
 	defer cancel()
 	err := s.asWorker(ctx, session, func(x *oauthstate.Session) { x.Phase, x.Worker = oauthstate.Opened, "" })
-	if err != nil {
+	switch {
+	case errors.Is(err, errTaken): // it took so long that another submission was let in
+		return ErrUsed
+	case err != nil:
 		return sessionError(err)
 	}
 	mistakes := map[string]FieldMistake{}

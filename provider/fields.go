@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -95,7 +96,7 @@ func (c Connection) fieldProblems() []Problem {
 	var problems []Problem
 	seen := map[string]bool{}
 	for i, f := range c.Fields {
-		at := "fields." + itoa(i)
+		at := "fields." + strconv.Itoa(i)
 		add := func(key, text, remedy string) { problems = append(problems, Problem{at + key, text, remedy}) }
 		switch {
 		case !settingName.MatchString(f.Key):

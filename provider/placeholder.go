@@ -142,5 +142,3 @@ func (c Connection) templateProblem(key, template string, n need) []Problem {
 	}
 	return nil
 }
-
-func itoa(i int) string { return strconv.Itoa(i) }

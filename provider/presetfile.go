@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -235,7 +236,7 @@ func below(node ast.Node, step string) (*token.Position, ast.Node) {
 		return nil, nil
 	}
 	for i, value := range list.Values {
-		if itoa(i) == step {
+		if strconv.Itoa(i) == step {
 			return start(value), value
 		}
 	}

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"linkgate/secret"
@@ -62,7 +63,7 @@ func (p PresetFile) setupProblems() []Problem {
 	}
 	for i, step := range p.Setup.Steps {
 		if strings.ContainsAny(strings.ReplaceAll(step, RedirectURIPlaceholder, ""), "{}") {
-			problems = append(problems, Problem{"setup.steps." + itoa(i), "has a placeholder that nobody fills in", "only " + RedirectURIPlaceholder + " is known here"})
+			problems = append(problems, Problem{"setup.steps." + strconv.Itoa(i), "has a placeholder that nobody fills in", "only " + RedirectURIPlaceholder + " is known here"})
 		}
 	}
 	return problems
@@ -83,7 +84,7 @@ func needNoSource() []string { return []string{"name", "protocol", "sources"} }
 func (p PresetFile) sourceProblems(present []string) []Problem {
 	var problems []Problem
 	for i, s := range p.Sources {
-		at := "sources." + itoa(i)
+		at := "sources." + strconv.Itoa(i)
 		if !s.Unverified || s.URL != "" {
 			problems = append(problems, pageProblem(at+".url", s.URL, required)...)
 		}

@@ -3,6 +3,7 @@ package provider
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -17,7 +18,7 @@ func (c Connection) resourceProblems() []Problem {
 	var problems []Problem
 	for i, resource := range c.Resource {
 		if !isResource(resource) {
-			problems = append(problems, Problem{"resource." + itoa(i), "is not an absolute URI without fragment", "write what the service's documentation calls its resource or audience, such as https://api.example.com/"})
+			problems = append(problems, Problem{"resource." + strconv.Itoa(i), "is not an absolute URI without fragment", "write what the service's documentation calls its resource or audience, such as https://api.example.com/"})
 		}
 	}
 	params := func(key string, params map[string]string) {
