@@ -16,6 +16,8 @@ import (
 var layers = [][]string{
 	{"linkgate"},
 	{"linkgate/handlers", "linkgate/config", "linkgate/demo"},
+	{"linkgate/handlers/v1"},
+	{"linkgate/handlers/inbound"},
 	{"linkgate/connect", "linkgate/call", "linkgate/appproxy"},
 	{"linkgate/oauthstate", "linkgate/host", "linkgate/linkedaccount", "linkgate/registration", "linkgate/templates"},
 	{"linkgate/provider", "linkgate/outbox"},

@@ -11,34 +11,19 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"linkgate/connect"
+	"linkgate/handlers/inbound"
 	"linkgate/provider"
 	"linkgate/secret"
 )
 
 const (
-	bodyLimit   = 1 << 20 // bytes
-	idLimit     = 256     // bytes of an auth id or a linked account's id
-	ticketLimit = 128     // bytes; ours have 43
-	tokenLimit  = 512     // bytes of a finish token
+	ticketLimit = 128 // bytes; ours have 43
+	tokenLimit  = 512 // bytes of a finish token
 )
-
-// segment is a path parameter as it was meant: echo leaves it encoded when the path has an
-// encoding that matters.
-func segment(c echo.Context, name string, limit int) (string, bool) {
-	value := c.Param(name)
-	if c.Request().URL.RawPath != "" {
-		decoded, err := url.PathUnescape(value)
-		if err != nil {
-			return "", false
-		}
-		value = decoded
-	}
-	return value, len(value) <= limit && validSegment(value)
-}
 
 // ticketOf is the path's ticket. One that can't be ours is like one that is over.
 func ticketOf(c echo.Context) (string, error) {
-	ticket, ok := segment(c, "ticket", ticketLimit)
+	ticket, ok := inbound.Segment(c, "ticket", ticketLimit)
 	if !ok {
 		return "", connect.ErrExpired
 	}
@@ -47,7 +32,7 @@ func ticketOf(c echo.Context) (string, error) {
 
 // authIDOf is the path's auth id.
 func authIDOf(c echo.Context) (string, error) {
-	id, ok := segment(c, "auth_id", idLimit)
+	id, ok := inbound.Segment(c, "auth_id", inbound.IDLimit)
 	if !ok {
 		return "", connect.ErrUnknownConnection
 	}
@@ -60,26 +45,17 @@ func finishBody(c echo.Context) (secret.Text, error) {
 		FinishToken string `json:"finish_token"`
 	}
 	r := c.Request()
-	d := json.NewDecoder(http.MaxBytesReader(c.Response(), r.Body, bodyLimit))
+	d := json.NewDecoder(http.MaxBytesReader(c.Response(), r.Body, inbound.BodyLimit))
 	if err := d.Decode(&body); err != nil {
-		return secret.Text{}, bodyError(err)
+		return secret.Text{}, inbound.BodyError(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return secret.Text{}, bodyError(err)
+		return secret.Text{}, inbound.BodyError(err)
 	}
 	if body.FinishToken == "" || len(body.FinishToken) > tokenLimit {
-		return secret.Text{}, fmt.Errorf("finish_token: %w", errBadRequest)
+		return secret.Text{}, fmt.Errorf("finish_token: %w", inbound.ErrMalformed)
 	}
 	return secret.New(body.FinishToken), nil
-}
-
-// bodyError leaves the decoder's words out: they can quote the body.
-func bodyError(err error) error {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return errTooLarge
-	}
-	return fmt.Errorf("body: %w", errBadRequest)
 }
 
 // callbackQuery reads what the service sent back (RFC 6749 §4.1.2, RFC 9207 §2; RFC 5849 §2.2). A
@@ -87,11 +63,11 @@ func bodyError(err error) error {
 func callbackQuery(raw string) (state string, cb provider.Callback, err error) {
 	query, err := url.ParseQuery(raw)
 	if err != nil {
-		return "", cb, fmt.Errorf("query: %w", errBadRequest)
+		return "", cb, fmt.Errorf("query: %w", inbound.ErrMalformed)
 	}
 	for _, name := range []string{"state", "code", "iss", "error", "error_description", "oauth_token", "oauth_verifier", "denied"} {
 		if len(query[name]) > 1 {
-			return "", cb, fmt.Errorf("%s comes twice: %w", name, errBadRequest)
+			return "", cb, fmt.Errorf("%s comes twice: %w", name, inbound.ErrMalformed)
 		}
 	}
 	cb = provider.Callback{

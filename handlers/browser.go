@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"linkgate/connect"
+	"linkgate/handlers/inbound"
 	"linkgate/oauthstate"
 	"linkgate/templates"
 )
@@ -50,7 +51,7 @@ func (s *site) carryOn(c echo.Context) error {
 		return err
 	}
 	r := c.Request()
-	r.Body = http.MaxBytesReader(c.Response(), r.Body, bodyLimit)
+	r.Body = http.MaxBytesReader(c.Response(), r.Body, inbound.BodyLimit)
 	values, malformed := typed(r)
 	browser := s.cookies.browser(r, oauthstate.IDOf(ticket))
 	if err := s.fromOurForm(r, browser); err != nil {

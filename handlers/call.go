@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"linkgate/call"
+	"linkgate/handlers/inbound"
 )
 
 // How a request chooses among a user's accounts at a connection: by our id or the host's.
@@ -83,7 +84,7 @@ func chosenAccount(r *http.Request) (string, error) {
 	}
 	var chosen string
 	for i, id := range append(inQuery, inHeader...) {
-		if len(id) > idLimit || !validSegment(id) || i > 0 && id != chosen {
+		if len(id) > inbound.IDLimit || !inbound.IsSegment(id) || i > 0 && id != chosen {
 			return "", errAccount
 		}
 		chosen = id

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"linkgate/connect"
+	"linkgate/handlers/inbound"
 	"linkgate/oauthstate"
 	"linkgate/provider"
 	"linkgate/templates"
@@ -101,15 +102,15 @@ func (s *site) relay(c echo.Context, state string, cb provider.Callback) error {
 func callbackBody(c echo.Context) (url.Values, error) {
 	r := c.Request()
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != urlEncoded {
-		return nil, fmt.Errorf("the form's type: %w", errBadRequest)
+		return nil, fmt.Errorf("the form's type: %w", inbound.ErrMalformed)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, bodyLimit))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, inbound.BodyLimit))
 	if err != nil {
-		return nil, bodyError(err)
+		return nil, inbound.BodyError(err)
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		return nil, fmt.Errorf("body: %w", errBadRequest)
+		return nil, fmt.Errorf("body: %w", inbound.ErrMalformed)
 	}
 	return form, nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"linkgate/handlers/inbound"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -105,7 +107,7 @@ func TestCallbackPostedRefuses(t *testing.T) {
 		{"parts", "multipart/form-data; boundary=x", "--x--", 400},
 		{"plain text", "text/plain", "code=c&state=" + aState, 400},
 		{"no type", "", "code=c&state=" + aState, 400},
-		{"large", urlEncoded, "code=" + strings.Repeat("c", bodyLimit) + "&state=" + aState, 413},
+		{"large", urlEncoded, "code=" + strings.Repeat("c", inbound.BodyLimit) + "&state=" + aState, 413},
 		{"in the address", urlEncoded, "", 410},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -138,7 +140,7 @@ func TestCallbackPostedIsNotLogged(t *testing.T) {
 // TestCallbackPostedWithoutLength is bounded all the same.
 func TestCallbackPostedWithoutLength(t *testing.T) {
 	b := newBench(t)
-	r := httptest.NewRequest("POST", "/callback/gh", strings.NewReader("state="+aState+"&code="+strings.Repeat("c", bodyLimit)))
+	r := httptest.NewRequest("POST", "/callback/gh", strings.NewReader("state="+aState+"&code="+strings.Repeat("c", inbound.BodyLimit)))
 	r.ContentLength = -1
 	r.Header.Set("Content-Type", urlEncoded)
 	w := httptest.NewRecorder()

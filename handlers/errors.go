@@ -14,17 +14,16 @@ import (
 	"linkgate/appproxy"
 	"linkgate/call"
 	"linkgate/connect"
+	"linkgate/handlers/inbound"
 	"linkgate/templates"
 )
 
 // What is wrong with a request before any use case is called.
 var (
-	errNotHost    = errors.New("the proxy secret is missing, doubled or wrong")
-	errNoUser     = errors.New("the user id is missing, doubled or malformed")
-	errBadRequest = errors.New("malformed")
-	errTooLarge   = errors.New("the body is larger than 1 MiB")
-	errOtherSite  = errors.New("the form was sent by another site")
-	errAccount    = errors.New("the account to call as is named twice, or not well-formed")
+	errNotHost   = errors.New("the proxy secret is missing, doubled or wrong")
+	errNoUser    = errors.New("the user id is missing, doubled or malformed")
+	errOtherSite = errors.New("the form was sent by another site")
+	errAccount   = errors.New("the account to call as is named twice, or not well-formed")
 )
 
 // errNobodyThere is whatever went wrong because the client did not wait for the answer. It is
@@ -76,8 +75,8 @@ func meanings() []meaning {
 		{errNobodyThere, failure{status: statusNobodyThere}},
 		{errNotHost, failure{http.StatusUnauthorized, "UNAUTHORIZED", "The proxy secret is missing or wrong.", templates.Forbidden, 0}},
 		{errNoUser, failure{http.StatusBadRequest, "BAD_REQUEST", "Exactly one well-formed blink-auth-userid is needed.", templates.BadRequest, 0}},
-		{errBadRequest, failure{http.StatusBadRequest, "BAD_REQUEST", "The request is malformed.", templates.BadRequest, 0}},
-		{errTooLarge, failure{http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "The body is larger than 1 MiB.", templates.BadRequest, 0}},
+		{inbound.ErrMalformed, failure{http.StatusBadRequest, "BAD_REQUEST", "The request is malformed.", templates.BadRequest, 0}},
+		{inbound.ErrTooLarge, failure{http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "The body is larger than 1 MiB.", templates.BadRequest, 0}},
 		{errAccount, failure{http.StatusBadRequest, "BAD_REQUEST", "linked_account_id and Linkgate-Account may name one account, once each.", templates.BadRequest, 0}},
 		{errOtherSite, failure{http.StatusForbidden, "FORBIDDEN", "The form was sent by another site.", templates.Forbidden, 0}},
 		{connect.ErrUnknownConnection, failure{http.StatusNotFound, "NOT_FOUND", "There is no such auth id.", templates.NotFound, 0}},

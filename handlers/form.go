@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"linkgate/connect"
+	"linkgate/handlers/inbound"
 	"linkgate/secret"
 	"linkgate/templates"
 )
@@ -24,16 +25,16 @@ const (
 func typed(r *http.Request) (map[string]secret.Text, error) {
 	if sent := r.Header.Get("Content-Type"); sent != "" {
 		if kind, _, err := mime.ParseMediaType(sent); err != nil || kind != urlEncoded {
-			return nil, fmt.Errorf("the form's type: %w", errBadRequest)
+			return nil, fmt.Errorf("the form's type: %w", inbound.ErrMalformed)
 		}
 	}
 	if err := r.ParseForm(); err != nil {
-		return nil, bodyError(err)
+		return nil, inbound.BodyError(err)
 	}
 	values := map[string]secret.Text{}
 	for key, sent := range r.PostForm {
 		if len(sent) > 1 {
-			return nil, fmt.Errorf("a field comes twice: %w", errBadRequest)
+			return nil, fmt.Errorf("a field comes twice: %w", inbound.ErrMalformed)
 		}
 		if key != "form_token" {
 			values[key] = secret.New(sent[0])

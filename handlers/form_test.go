@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"linkgate/connect"
+	"linkgate/handlers/inbound"
 	"linkgate/provider"
 )
 
@@ -242,7 +243,7 @@ func TestBadForms(t *testing.T) {
 		{"JSON", "application/json", `{"password":"hunter2"}`, 400},
 		{"plain text", "text/plain", "password=hunter2", 400},
 		{"no type that makes sense", ";;", "password=hunter2", 400},
-		{"too large", urlEncoded, "password=hunter2" + strings.Repeat("x", bodyLimit), 413},
+		{"too large", urlEncoded, "password=hunter2" + strings.Repeat("x", inbound.BodyLimit), 413},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			b := newBench(t)

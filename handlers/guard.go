@@ -4,10 +4,8 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"linkgate/handlers/inbound"
 	"linkgate/secret"
 )
 
@@ -17,8 +15,6 @@ const (
 	secretHeader = "Blink-Auth-Proxysecret"
 	userHeader   = "Blink-Auth-Userid"
 )
-
-const userIDLimit = 256 // bytes
 
 // guard lets only the host in.
 type guard struct {
@@ -42,7 +38,7 @@ func (g guard) user(h http.Header) (string, error) {
 		return "", errNotHost
 	}
 	users := h[userHeader]
-	if len(users) != 1 || !validUserID(users[0]) {
+	if len(users) != 1 || !inbound.IsUserID(users[0]) {
 		return "", errNoUser
 	}
 	return users[0], nil
@@ -60,25 +56,4 @@ func (g guard) isHost(values []string) bool {
 		found |= subtle.ConstantTimeCompare(sum[:], g.hashes[i][:])
 	}
 	return found == 1
-}
-
-// validUserID tells whether id can be what the host sent for exactly one user. A comma can't: a
-// proxy on the way may have joined two headers with it (RFC 9110 §5.3). A dot segment can't: the
-// id becomes part of a path in calls to the host.
-func validUserID(id string) bool {
-	return id != "" && len(id) <= userIDLimit && !strings.Contains(id, ",") && validSegment(id)
-}
-
-// validSegment tells whether a value from outside can be an id: one path segment of visible
-// characters, with no space around it.
-func validSegment(s string) bool {
-	if s == "" || s == "." || s == ".." || s != strings.TrimSpace(s) || !utf8.ValidString(s) {
-		return false
-	}
-	for _, r := range s {
-		if !unicode.IsGraphic(r) || r == '/' || r == '\\' {
-			return false
-		}
-	}
-	return true
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"linkgate/handlers/inbound"
 	"linkgate/secret"
 )
 
@@ -26,7 +27,7 @@ import (
 // is not here (any more): a service would only repeat it. 401 without the right secret, whether or
 // not there is such an auth id.
 func (s *site) removed(c echo.Context) error {
-	authID, _ := segment(c, "auth_id", idLimit) // what is none of ours is answered like a wrong secret
+	authID, _ := inbound.Segment(c, "auth_id", inbound.IDLimit) // what is none of ours is answered like a wrong secret
 	account := func(path string) (string, error) { return accountNamed(c, path) }
 	n, err := s.Connect.Removed(c.Request().Context(), authID, removalSecret(c), account)
 	if err != nil {
@@ -47,7 +48,7 @@ func removalSecret(c echo.Context) secret.Text {
 	}
 	found := query[removalSecretParam]
 	if c.Param("secret") != "" {
-		value, _ := segment(c, "secret", tokenLimit)
+		value, _ := inbound.Segment(c, "secret", tokenLimit)
 		found = append(found, value)
 	}
 	if len(found) != 1 || len(found[0]) > tokenLimit {
@@ -71,11 +72,11 @@ func accountNamed(c echo.Context, path string) (string, error) {
 	r := c.Request()
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return "", fmt.Errorf("query: %w", errBadRequest)
+		return "", fmt.Errorf("query: %w", inbound.ErrMalformed)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, bodyLimit))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, inbound.BodyLimit))
 	if err != nil {
-		return "", bodyError(err)
+		return "", inbound.BodyError(err)
 	}
 	told, err := tellers(query, r.Header.Get("Content-Type"), body)
 	if err != nil {
@@ -93,18 +94,18 @@ func accountNamed(c echo.Context, path string) (string, error) {
 // theOne is what all of found say.
 func theOne(found []string) (string, error) {
 	if len(found) == 0 {
-		return "", fmt.Errorf("it names no account: %w", errBadRequest)
+		return "", fmt.Errorf("it names no account: %w", inbound.ErrMalformed)
 	}
 	for _, id := range found {
 		if id != found[0] || !validExternalID(id) {
-			return "", fmt.Errorf("it names no account clearly: %w", errBadRequest)
+			return "", fmt.Errorf("it names no account clearly: %w", inbound.ErrMalformed)
 		}
 	}
 	return found[0], nil
 }
 
 func validExternalID(id string) bool {
-	return id != "" && len(id) <= idLimit && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
+	return id != "" && len(id) <= inbound.IDLimit && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
 // teller finds what a part of a request has under a name.
@@ -120,7 +121,7 @@ func tellers(query url.Values, contentType string, body []byte) ([]teller, error
 	if mediaType, _, _ := mime.ParseMediaType(contentType); mediaType == "application/x-www-form-urlencoded" {
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
-			return nil, fmt.Errorf("form: %w", errBadRequest)
+			return nil, fmt.Errorf("form: %w", inbound.ErrMalformed)
 		}
 		return append(told, func(name string) []string { return form[name] }), nil
 	}
@@ -128,10 +129,10 @@ func tellers(query url.Values, contentType string, body []byte) ([]teller, error
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber() // a float64 would make neighbours of two large ids the same account
 	if decoder.Decode(&document) != nil {
-		return nil, fmt.Errorf("body: %w", errBadRequest)
+		return nil, fmt.Errorf("body: %w", inbound.ErrMalformed)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("body: %w", errBadRequest)
+		return nil, fmt.Errorf("body: %w", inbound.ErrMalformed)
 	}
 	return append(told, func(name string) []string { return textAt(document, name) }), nil
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"linkgate/connect"
+	"linkgate/handlers/inbound"
 )
 
 // begin answers a user's click on Connect. The body is not looked at.
@@ -60,7 +61,7 @@ func (s *site) disconnect(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	id, ok := segment(c, "linked_account_id", idLimit)
+	id, ok := inbound.Segment(c, "linked_account_id", inbound.IDLimit)
 	if !ok {
 		return connect.ErrNotFound
 	}

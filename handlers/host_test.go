@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"linkgate/connect"
+	"linkgate/handlers/inbound"
 )
 
 func TestBegin(t *testing.T) {
@@ -203,7 +204,7 @@ func TestFinish(t *testing.T) {
 }
 
 func TestFinishBody(t *testing.T) {
-	large := `{"x":"` + strings.Repeat("x", bodyLimit) + `","finish_token":"tok"}`
+	large := `{"x":"` + strings.Repeat("x", inbound.BodyLimit) + `","finish_token":"tok"}`
 	for _, tc := range []struct {
 		name, body string
 		chunked    bool

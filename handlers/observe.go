@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"linkgate/handlers/inbound"
+
 	"github.com/labstack/echo/v4"
 )
 
@@ -82,8 +84,8 @@ func (s *site) prepare(c echo.Context, to audience, id *requestID) {
 // bounded refuses a body that is too large by its own account before anything is done. Bodies that
 // pass through are never in our memory as a whole.
 func (s *site) bounded(c echo.Context, to audience, h echo.HandlerFunc) error {
-	if to != through && c.Request().ContentLength > bodyLimit {
-		return errTooLarge
+	if to != through && c.Request().ContentLength > inbound.BodyLimit {
+		return inbound.ErrTooLarge
 	}
 	return recovered(c, h)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"linkgate/connect"
+	"linkgate/handlers/inbound"
 )
 
 // lines are the log's records.
@@ -257,7 +258,7 @@ func observedRoutes(t *testing.T, b *bench) map[string]uint64 {
 
 func TestLargeBodiesAreRefused(t *testing.T) {
 	b := newBench(t)
-	w := b.doBody("/auth/gh", strings.Repeat("x", bodyLimit+1), false)
+	w := b.doBody("/auth/gh", strings.Repeat("x", inbound.BodyLimit+1), false)
 	if code, _ := decode(t, w); w.Code != 413 || code != "PAYLOAD_TOO_LARGE" || len(b.calls) > 0 {
 		t.Errorf("got %d %s, calls %v; want 413 and none", w.Code, code, b.calls)
 	}

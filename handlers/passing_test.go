@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"linkgate/handlers/inbound"
+
 	"github.com/coder/websocket"
 )
 
@@ -68,8 +70,8 @@ func TestLargeBodiesPassThrough(t *testing.T) {
 	passThrough(t, func(t *testing.T, b *bench, path string, serve func(http.HandlerFunc)) {
 		var got int64
 		serve(func(w http.ResponseWriter, r *http.Request) { got, _ = io.Copy(io.Discard, r.Body) })
-		w := b.asHost("POST", path, strings.Repeat("x", 3*bodyLimit))
-		if w.Code != 200 || got != 3*bodyLimit {
+		w := b.asHost("POST", path, strings.Repeat("x", 3*inbound.BodyLimit))
+		if w.Code != 200 || got != 3*inbound.BodyLimit {
 			t.Errorf("got %d and %d bytes", w.Code, got)
 		}
 	})
