@@ -122,6 +122,7 @@ func newStage(ctx context.Context, o demoOptions) (*stage, error) {
 	s.theKinds = demo.NewKinds(demo.KindsOptions{
 		LinkgateURL: "http://" + s.linkgate, TokenLifetime: o.tokenLifetime, Issuer: urlOf(s.service), Register: func(c demo.Client) { s.theService.Register(c) },
 	})
+	s.theService.Register(s.theKinds.Team())
 	s.theHost = demo.NewHost(demo.HostOptions{LinkgateURL: "http://" + s.linkgate, OwnerApp: "/hello", Apps: append(demo.Apps(), s.theKinds.Apps()...)})
 	s.theApp = demo.NewOwnerApp()
 	return &s, nil
@@ -207,7 +208,7 @@ That is the host, an app as a company's employees see it. There:
      token with each click.
   5. Click Disconnect to take the account back: it is deleted at the host, and its tokens are
      revoked at Acme Notes.
-The other cards are services of other kinds, with keys, passwords and OAuth 1; each says what to type.
+The other cards are services of other kinds, with keys, passwords, OAuth 1 and client credentials; each says what to do.
 
 Behind it: Linkgate at http://%[2]s, Acme Notes at %[3]s.
 Stop with Ctrl-C; nothing is kept.

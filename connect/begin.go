@@ -56,6 +56,7 @@ func (s *Service) view(ctx context.Context, session oauthstate.Session, p *provi
 	return View{
 		ServiceName: p.Connection.Name, HostUserID: session.HostUserID, HostUserName: s.hostUserName(ctx, session),
 		Scopes: p.Connection.Scopes, Fields: p.Connection.Fields, Form: p.Form != nil,
+		Shared: p.Connection.IsShared(),
 	}
 }
 

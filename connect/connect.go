@@ -95,6 +95,7 @@ type View struct {
 	Scopes       []string // asked of the service
 	Fields       []provider.Field
 	Form         bool // what is typed here is the credential, or brings one; else the user goes on to the service
+	Shared       bool // the account is the company's: everyone who connects acts with the app's own access
 }
 
 // Result is what the result page shows.

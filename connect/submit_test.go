@@ -174,3 +174,43 @@ func TestSubmitWhileTheServiceIsDown(t *testing.T) {
 		t.Error("no account after trying again")
 	}
 }
+
+// TestShared: the page says that the account is the company's, and its button is all there is to do.
+func TestShared(t *testing.T) {
+	f := newFixture(t)
+	team := demo.Client{ID: "team", Secret: secret.New("secret of the team"), OnItsOwn: true}
+	service := httptest.NewUnstartedServer(nil)
+	notes := demo.NewService(demo.ServiceOptions{Issuer: "http://" + service.Listener.Addr().String(), Clients: []demo.Client{team}})
+	service.Config.Handler = notes
+	service.Start()
+	t.Cleanup(service.Close)
+	p, err := provider.New(provider.Connection{
+		AuthID: "team", Provider: "client_credentials", Name: "Acme", TokenURL: service.URL + "/oauth/token", RevokeURL: service.URL + "/oauth/revoke",
+		ClientID: team.ID, ClientSecret: team.Secret, Scopes: []string{"notes.read"},
+	}, provider.Deps{AllowPrivateNetworks: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Connections["team"] = p
+	for _, user := range []string{ada, grace} {
+		address, err := f.Begin(t.Context(), user, "team")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, ticket, _ := strings.Cut(address, "/connect/")
+		view, err := f.Open(t.Context(), ticket, browser)
+		if err != nil || !view.Form || !view.Shared || len(view.Fields) != 0 {
+			t.Fatalf("opened: %+v, %v", view, err)
+		}
+		if n := notes.Requests(demo.OpToken); n != len(f.theHost.Accounts(ada)) {
+			t.Errorf("the service was asked before anybody agreed")
+		}
+		if _, err := f.Continue(t.Context(), ticket, browser, nil); err != nil {
+			t.Fatal(err)
+		}
+		all := f.theHost.Accounts(user)
+		if len(all) != 1 || all[0].ExternalAccountID != "team" {
+			t.Errorf("%s's accounts: %+v", user, all)
+		}
+	}
+}

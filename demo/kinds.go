@@ -6,8 +6,12 @@ import (
 	"time"
 )
 
-// MixAppOIDC is the auth id of a connection whose client Linkgate registers at MixApp.
-const MixAppOIDC = "mixapp"
+const (
+	// MixAppOIDC is the auth id of a connection whose client Linkgate registers at MixApp.
+	MixAppOIDC = "mixapp"
+	// NotesTeam is that of a connection whose account is the client's own, at the Service.
+	NotesTeam = "notes-team"
+)
 
 // Kinds are simulated services of the kinds that Service is not, one each, at one address: a Vault
 // below /vault, an Amino below /amino, Photos below /photos, the clients of a MixApp workplace below
@@ -21,6 +25,7 @@ type Kinds struct {
 	http.Handler
 
 	issuer string
+	team   Client
 }
 
 // KindsOptions configures Kinds.
@@ -38,6 +43,7 @@ func NewKinds(o KindsOptions) *Kinds {
 		Vault: new(Vault), Amino: NewAmino(o.TokenLifetime), Photos: NewPhotos(o.LinkgateURL),
 		Sunshine: NewSunshine(SunshineOptions{LinkgateURL: o.LinkgateURL}), MixApp: NewMixApp(o.Register), issuer: o.Issuer,
 	}
+	k.team = Client{ID: "linkgate-" + NotesTeam, Name: "Staffroom's team", Secret: randomSecret(), OnItsOwn: true}
 	mux := http.NewServeMux()
 	mux.Handle("/vault/", http.StripPrefix("/vault", k.Vault))
 	mux.Handle("/amino/", http.StripPrefix("/amino", k.Amino))
@@ -48,6 +54,9 @@ func NewKinds(o KindsOptions) *Kinds {
 	return k
 }
 
+// Team is the client of NotesTeam, for Service.Register.
+func (k *Kinds) Team() Client { return k.team }
+
 // Apps are the host's cards for Connections.
 func (k *Kinds) Apps() []App {
 	return []App{
@@ -57,6 +66,7 @@ func (k *Kinds) Apps() []App {
 		PhotosApp(),
 		{ServiceID: "acme", AuthID: SunshineAuth, Name: "Sunshine Conversations", Description: "Tokens without an end, and a service that says when its user removes us.", Me: "/v2/tokenInfo"},
 		{ServiceID: "acme", AuthID: MixAppOIDC, Name: "MixApp", Description: "OpenID Connect, with a client that Linkgate has registered by itself."},
+		{ServiceID: "acme", AuthID: NotesTeam, Name: "Acme Notes for the team", Description: "Client credentials: one account that is the company's, and nobody signs in."},
 	}
 }
 
@@ -71,7 +81,17 @@ func (k *Kinds) Connections(address string) string {
     registration: {url: "%s/v1/oidc/acme/registration", dialect: mixapp, initial_access_token: "%s", metadata: {client_name: Staffroom}}
     calls: {base_url: "%[2]s", allow: [GET /api/me]}
 `, MixAppOIDC, k.issuer, address, k.MixApp.Token().Reveal())
-	return formConnections(address) + k.Photos.PhotosConnection(address+"/photos") + k.Sunshine.Connection(address) + registered
+	team := fmt.Sprintf(`  - auth_id: %s
+    provider: client_credentials
+    name: Acme Notes for the team
+    token_url: %s/oauth/token
+    revoke_url: %[2]s/oauth/revoke
+    client_id: %[3]s
+    client_secret: %[4]s
+    scopes: [notes.read]
+    calls: {base_url: "%[2]s", allow: [GET /api/me]}
+`, NotesTeam, k.issuer, k.team.ID, k.team.Secret.Reveal())
+	return formConnections(address) + k.Photos.PhotosConnection(address+"/photos") + k.Sunshine.Connection(address) + registered + team
 }
 
 // formConnections are those of Vault and Amino.

@@ -66,6 +66,7 @@ type Client struct {
 	RedirectURIs []string
 	Scopes       []string // it may ask for; empty: all of them
 	AuthMethod   string   // client_secret_basic or client_secret_post; empty: either
+	OnItsOwn     bool     // it gets tokens of its own (RFC 6749 §4.4), and nobody signs in for it
 }
 
 // ServiceUser has an account at the simulated service.
@@ -157,6 +158,7 @@ func composeOAuth(config *fosite.Config, s fosite.Storage, keys signingKeys) fos
 		},
 		compose.OAuth2AuthorizeExplicitFactory,
 		compose.OAuth2RefreshTokenGrantFactory,
+		compose.OAuth2ClientCredentialsGrantFactory,
 		compose.OpenIDConnectExplicitFactory,
 		compose.OpenIDConnectRefreshFactory,
 		compose.OAuth2TokenIntrospectionFactory,
@@ -208,6 +210,9 @@ func fositeClient(c Client) fosite.Client {
 		GrantTypes:    fosite.Arguments{"authorization_code", "refresh_token"},
 		ResponseTypes: fosite.Arguments{"code"},
 		Scopes:        c.Scopes,
+	}
+	if c.OnItsOwn {
+		plain.GrantTypes, plain.ResponseTypes = fosite.Arguments{"client_credentials"}, nil
 	}
 	if c.AuthMethod == "" {
 		return plain

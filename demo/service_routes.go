@@ -73,7 +73,7 @@ func (s *Service) discovery(w http.ResponseWriter, _ *http.Request) {
 		"claims_supported":                               []string{"sub", "name", "preferred_username"},
 		"response_types_supported":                       []string{"code"},
 		"response_modes_supported":                       []string{"query"},
-		"grant_types_supported":                          []string{"authorization_code", "refresh_token"},
+		"grant_types_supported":                          []string{"authorization_code", "refresh_token", "client_credentials"},
 		"subject_types_supported":                        []string{"public"},
 		"id_token_signing_alg_values_supported":          []string{"ES256"},
 		"token_endpoint_auth_methods_supported":          []string{"client_secret_basic", "client_secret_post"},
@@ -92,10 +92,17 @@ func (s *Service) token(w http.ResponseWriter, r *http.Request) {
 	s.exchange.Lock()
 	defer s.exchange.Unlock()
 	ctx := r.Context()
-	request, err := s.oauth.NewAccessRequest(ctx, r, new(openid.DefaultSession))
+	session := new(openid.DefaultSession)
+	request, err := s.oauth.NewAccessRequest(ctx, r, session)
 	if err != nil {
 		s.oauth.WriteAccessError(ctx, w, request, err)
 		return
+	}
+	if request.GetGrantTypes().ExactOne("client_credentials") { // the client is whom its tokens are of
+		session.Subject = request.GetClient().GetID()
+		for _, scope := range request.GetRequestedScopes() {
+			request.GrantScope(scope)
+		}
 	}
 	response, err := s.oauth.NewAccessResponse(ctx, request)
 	if err != nil {
@@ -159,8 +166,14 @@ func (s *Service) caller(r *http.Request) (ServiceUser, fosite.Arguments, bool) 
 	if err != nil || use != fosite.AccessToken {
 		return ServiceUser{}, nil, false
 	}
+	subject := request.GetSession().GetSubject()
+	if subject == request.GetClient().GetID() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return ServiceUser{Subject: subject, Name: s.names[subject]}, request.GetGrantedScopes(), true
+	}
 	for _, u := range s.options.Users {
-		if u.Subject == request.GetSession().GetSubject() {
+		if u.Subject == subject {
 			return u, request.GetGrantedScopes(), true
 		}
 	}

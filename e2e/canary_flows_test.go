@@ -34,6 +34,7 @@ func (c *canary) flows() {
 	}
 	c.typeSecrets()
 	c.signInElsewhere()
+	c.connectTeam()
 	c.intrude()
 	c.tamper()
 	c.misaddress()

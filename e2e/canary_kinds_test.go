@@ -64,6 +64,20 @@ func (c *canary) signInElsewhere() {
 	}
 }
 
+// connectTeam connects the account that is the client's own.
+func (c *canary) connectTeam() {
+	c.t.Helper()
+	user := c.user()
+	b, page := c.ticketPage(c.t, user, demo.NotesTeam)
+	wantState(c.t, typeIn(c.t, b, page, nil), "linked")
+	c.dump()
+	for _, a := range c.accountsAt(user, demo.NotesTeam) {
+		if err := c.Host.Disconnect(c.t.Context(), user, a.ID); err != nil {
+			c.t.Error(err)
+		}
+	}
+}
+
 // begun is the address of a new session.
 func (c *canary) begun(user, authID string) string {
 	c.t.Helper()

@@ -188,6 +188,7 @@ func TestKindsInTheBrowser(t *testing.T) {
 		{demo.PhotosOAuth1, func(popup context.Context) { signIn(t, popup, "allow") }, "Ada Lovelace"},
 		{demo.MixAppOIDC, func(popup context.Context) { signIn(t, popup, "allow") }, "Ada L."},
 		{demo.SunshineAuth, func(popup context.Context) { signInToSunshine(t, popup) }, "acme"},
+		{demo.NotesTeam, func(popup context.Context) { connectTeam(t, popup) }, "Staffroom's team"},
 	} {
 		card := `[data-auth="` + kind.authID + `"]`
 		popup := opened(t, page, chromedp.Click(chromedp.CSS(card+` [data-connect]`)))
@@ -234,6 +235,17 @@ func signInToSunshine(t *testing.T, popup context.Context) {
 	do(t, popup,
 		chromedp.WaitVisible(chromedp.CSS(`button[name="app"]`)), chromedp.Click(chromedp.CSS(`button[name="app"]`)),
 		chromedp.WaitVisible(chromedp.CSS(`button[value="allow"]`)), chromedp.Click(chromedp.CSS(`button[value="allow"]`)))
+}
+
+// connectTeam agrees to use the company's account: that is one click.
+func connectTeam(t *testing.T, popup context.Context) {
+	t.Helper()
+	do(t, popup, chromedp.WaitVisible(chromedp.ID("continue")))
+	look(t, popup, "form-"+demo.NotesTeam)
+	if said := ask(t, popup, chromedp.Text(chromedp.CSS(`[data-page="ticket"]`))); !strings.Contains(said, "Everyone who connects it acts there with the app's own access") {
+		t.Errorf("the page does not say whose account it is:\n%s", said)
+	}
+	do(t, popup, chromedp.Click(chromedp.ID("continue")))
 }
 
 // fill types into the form and sends it; secret is the field that gets another value.

@@ -146,6 +146,9 @@ func newWorld(t *testing.T, options ...option) *world {
 		t.Fatal(err)
 	}
 	w.serveService(t, service, s.tokenLife)
+	if w.kinds != nil {
+		w.Service.Register(w.kinds.Team())
+	}
 	w.Host = demo.NewHost(demo.HostOptions{Users: s.users, LinkgateURL: publicURL, Apps: append(demo.Apps(), s.apps...)})
 	hostURL := serve(t, w.Host)
 	maps.Copy(s.env, map[string]string{

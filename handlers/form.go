@@ -70,6 +70,7 @@ func ticketOfView(view connect.View, ticket, browser string) templates.Ticket {
 		Scopes:      view.Scopes,
 		Fields:      fieldsOf(view),
 		Form:        view.Form,
+		Shared:      view.Shared,
 		Action:      ticketPath(ticket),
 		FormToken:   formToken(browser),
 	}

@@ -164,11 +164,11 @@ func (t *Tokens) replace(ctx context.Context, id string, version int64, why reas
 // send claims the refresh token and sends it once. errOvertaken: it has been replaced meanwhile.
 func (t *Tokens) send(ctx context.Context, o Opened) (provider.Refreshed, error) {
 	p, ok := t.Connections[o.AuthID]
-	if !ok || p.Refresher == nil || o.Credential.RefreshToken.IsZero() {
+	if !ok || p.Refresher == nil || !p.Connection.CanRefresh(o.Credential) {
 		return provider.Refreshed{}, &provider.Error{Op: opRefresh, Kind: provider.ErrUnsupported}
 	}
 	takeOver := inDoubt
-	if p.Connection.Rotation == provider.RotationNone {
+	if !p.Connection.Rotates() {
 		takeOver = inDoubtHarmless
 	}
 	by := uuid.NewString()

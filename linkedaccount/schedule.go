@@ -44,7 +44,7 @@ func lifeOf(c provider.Credential) time.Duration {
 // together part; or before a refresh token that nobody uses dies. The zero time: never, for it
 // can't be refreshed.
 func (s Schedule) next(authID string, c provider.Credential, now time.Time) time.Time {
-	if _, known := s[authID]; !known || c.RefreshToken.IsZero() {
+	if connection, known := s[authID]; !known || !connection.CanRefresh(c) {
 		return time.Time{}
 	}
 	alive := s.alive(authID, now)

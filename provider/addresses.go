@@ -6,6 +6,27 @@ import "strings"
 // registered there.
 func (c Connection) Redirects() bool {
 	p, ok := protocolNamed(c.protocol())
+	return ok && !p.clientless && !p.shared
+}
+
+// IsShared tells whether the account is the client's own: whoever connects acts with the same access.
+func (c Connection) IsShared() bool {
+	p, ok := protocolNamed(c.protocol())
+	return ok && p.shared
+}
+
+// CanRefresh tells whether a credential can be traded for a new one, where there is a Refresher: it
+// has a refresh token, or needs none.
+func (c Connection) CanRefresh(credential Credential) bool {
+	return !credential.RefreshToken.IsZero() || c.IsShared()
+}
+
+// Rotates tells whether a refresh may use a refresh token up.
+func (c Connection) Rotates() bool { return c.Rotation != RotationNone && !c.IsShared() }
+
+// hasClient tells whether a client of ours is registered at the service.
+func (c Connection) hasClient() bool {
+	p, ok := protocolNamed(c.protocol())
 	return ok && !p.clientless
 }
 

@@ -82,6 +82,11 @@ func (s *fositeService) authorize(w http.ResponseWriter, r *http.Request) {
 func (s *fositeService) token(w http.ResponseWriter, r *http.Request) {
 	request, err := s.oauth.NewAccessRequest(r.Context(), r, new(openid.DefaultSession))
 	if err == nil {
+		if request.GetGrantTypes().ExactOne("client_credentials") { // nobody has granted them before
+			for _, scope := range request.GetRequestedScopes() {
+				request.GrantScope(scope)
+			}
+		}
 		var response fosite.AccessResponder
 		if response, err = s.oauth.NewAccessResponse(r.Context(), request); err == nil {
 			s.oauth.WriteAccessResponse(r.Context(), w, request, response)
@@ -97,7 +102,7 @@ func (s *fositeService) register(t *testing.T, public any, algorithm, keyID stri
 	client := &fosite.DefaultOpenIDConnectClient{
 		DefaultClient: &fosite.DefaultClient{
 			ID: "signer", RedirectURIs: []string{theRedirectURI}, Scopes: []string{"notes", "offline"},
-			ResponseTypes: []string{"code"}, GrantTypes: []string{"authorization_code", "refresh_token"},
+			ResponseTypes: []string{"code"}, GrantTypes: []string{"authorization_code", "refresh_token", "client_credentials"},
 		},
 		TokenEndpointAuthMethod: "private_key_jwt", TokenEndpointAuthSigningAlgorithm: algorithm,
 	}
@@ -117,6 +122,13 @@ func (s *fositeService) connection(key string) Connection {
 		Scopes: []string{"notes", "offline"}, AuthorizeURL: s.URL + "/authorize", TokenURL: s.URL + "/token",
 		RevokeURL: s.URL + "/revoke", PARURL: s.URL + "/par", Identity: IdentityPaths{URL: s.URL + "/me", ID: "id"},
 	}
+}
+
+// active tells whether an access token is good now.
+func (s *fositeService) active(t *testing.T, token secret.Text) bool {
+	t.Helper()
+	_, _, err := s.oauth.IntrospectToken(t.Context(), token.Reveal(), fosite.AccessToken, new(openid.DefaultSession))
+	return err == nil
 }
 
 // visit is the browser at the service, and returns what its redirect brings to our callback.

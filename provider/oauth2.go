@@ -59,7 +59,7 @@ func (o *oauth2Redirector) Exchange(ctx context.Context, a Attempt, cb Callback)
 		return Grant{}, err
 	}
 	credential := tokens.credential(o.client.now(), o.conn.Lifetime)
-	identity, err := o.identity(ctx, tokens, credential)
+	identity, err := o.identifier.granted(ctx, tokens, credential)
 	if err != nil {
 		if o.revoker != nil {
 			o.revoker.withdraw(ctx, credential)
@@ -70,22 +70,6 @@ func (o *oauth2Redirector) Exchange(ctx context.Context, a Attempt, cb Callback)
 	return Grant{Credential: credential, Scopes: scopes, Missing: missing, Identity: identity}, nil
 }
 
-// identity is whose the tokens are: as their answer says itself, or else the service's API. What it
-// needs in URLs may stand in either.
-func (o *oauth2Redirector) identity(ctx context.Context, tokens tokenAnswer, c Credential) (identity Identity, err error) {
-	profile := tokens.whole
-	if !o.conn.identifiedByToken() {
-		if profile, err = o.identifier.read(ctx, c); err != nil {
-			return Identity{}, err
-		}
-	}
-	if identity, err = o.identifier.of(profile); err != nil {
-		return Identity{}, err
-	}
-	identity.Settings, err = o.conn.settings(tokens.whole, profile)
-	return identity, err
-}
-
 // oauth2Identifier asks the service's API whose token it is.
 type oauth2Identifier struct {
 	client *client
@@ -93,6 +77,22 @@ type oauth2Identifier struct {
 }
 
 var _ Identifier = (*oauth2Identifier)(nil)
+
+// granted is whose new tokens are: as their answer says itself, or else the service's API. What it
+// needs in URLs may stand in either.
+func (i *oauth2Identifier) granted(ctx context.Context, tokens tokenAnswer, c Credential) (identity Identity, err error) {
+	profile := tokens.whole
+	if !i.conn.identifiedByToken() {
+		if profile, err = i.read(ctx, c); err != nil {
+			return Identity{}, err
+		}
+	}
+	if identity, err = i.of(profile); err != nil {
+		return Identity{}, err
+	}
+	identity.Settings, err = i.conn.settings(tokens.whole, profile)
+	return identity, err
+}
 
 // Identify implements Identifier. Settings that only the token answer tells are not among the
 // identity's.
@@ -135,7 +135,7 @@ func (i *oauth2Identifier) issuer() string {
 }
 
 func oauth2Problems(c Connection) []Problem {
-	problems := slices.Concat(
+	return slices.Concat(
 		c.templateProblem("issuer", c.Issuer, optional),
 		c.templateProblem("authorize_url", c.AuthorizeURL, required),
 		c.templateProblem("token_url", c.TokenURL, required),
@@ -143,9 +143,14 @@ func oauth2Problems(c Connection) []Problem {
 		c.identityURLProblem(),
 		pathProblem("identity.id", c.Identity.ID),
 		c.authServerProblems(),
+		c.identityIDProblem(),
 	)
-	if c.Identity.ID == "" {
-		problems = append(problems, Problem{"identity.id", "is missing", "name where the answer of identity.url, or with identity.url: token the token answer, has the account's stable id"})
+}
+
+// identityIDProblem: without an id nobody's account can be told from another's.
+func (c Connection) identityIDProblem() []Problem {
+	if c.Identity.ID != "" {
+		return nil
 	}
-	return problems
+	return []Problem{{"identity.id", "is missing", "name where the answer of identity.url, or with identity.url: token the token answer, has the account's stable id"}}
 }

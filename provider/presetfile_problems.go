@@ -15,7 +15,7 @@ func (p PresetFile) problems(present []string) []Problem {
 	if _, ok := protocolNamed(c.Protocol); !ok {
 		return append(problems, Problem{"protocol", "unknown protocol " + shown(c.Protocol), "use one of " + strings.Join(Protocols(), ", ")})
 	}
-	if c.Redirects() {
+	if c.hasClient() {
 		c.ClientID = "client" // a stand-in for what the connection brings
 		if c.AuthStyle != AuthNone {
 			c.ClientSecret = secret.New("secret")

@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write testdata/authorize.golden anew")
 // withClient is a preset's connection with what an operator would add.
 func withClient(c Connection) Connection {
 	c.AuthID = "AUTH_ID"
-	if c.Redirects() {
+	if c.hasClient() {
 		c.ClientID = "CLIENT_ID"
 		if c.AuthStyle != AuthNone {
 			c.ClientSecret = secret.New("CLIENT_SECRET")

@@ -68,7 +68,7 @@ func TestCloneSharesNothing(t *testing.T) {
 }
 
 func TestProtocols(t *testing.T) {
-	if diff := cmp.Diff([]string{"oauth2", "oidc", "oauth1", "api_key", "basic", "password"}, Protocols()); diff != "" {
+	if diff := cmp.Diff([]string{"oauth2", "oidc", "oauth1", "api_key", "basic", "password", "client_credentials"}, Protocols()); diff != "" {
 		t.Errorf("protocols (-want +got):\n%s", diff)
 	}
 }

@@ -31,8 +31,8 @@ import (
 type Provider struct {
 	Connection Connection
 	Redirector Redirector // the user signs in at the service, in the browser
-	Form       Form       // the user types the credential, or what brings one, at our own page
-	Refresher  Refresher  // new tokens for a refresh token
+	Form       Form       // the user types the credential, or what brings one, at our own page; or agrees there
+	Refresher  Refresher  // new tokens for a refresh token, or for none (Connection.CanRefresh)
 	Revoker    Revoker    // the service can be told to forget a credential
 	Identifier Identifier // the service tells whose a credential is
 	Applier    Applier    // a credential authorises a request to the service's API
@@ -66,9 +66,10 @@ type Revoker interface {
 	Revoke(ctx context.Context, c Credential) error
 }
 
-// Refresher trades a refresh token for new tokens (RFC 6749 §6).
+// Refresher trades a refresh token for new tokens (RFC 6749 §6), or asks for the client's own anew
+// (§4.4).
 type Refresher interface {
-	// Refresh sends c's refresh token once, and not after sendBy: a process that was stopped and
+	// Refresh sends c's refresh token, if it takes one, once, and not after sendBy: a process that was stopped and
 	// goes on must not send a token that another one has replaced meanwhile (zero: whenever). The
 	// refresh token of the answer replaces the old one; where there is none, the old one stays.
 	// ErrInvalidGrant: the user must sign in again, if it is true. ErrRefused: our client or request
@@ -179,10 +180,11 @@ type protocol struct {
 	reserved []string                   // authorize_params that are Linkgate's; nil: those of RFC 6749
 
 	clientless bool // no client is registered at the service
+	shared     bool // the client has its account by itself, and all users have the same
 }
 
 func protocols() []protocol {
-	return []protocol{oauth2Protocol(), oidcProtocol(), oauth1Protocol(), apiKeyProtocol(), basicProtocol(), passwordProtocol()}
+	return []protocol{oauth2Protocol(), oidcProtocol(), oauth1Protocol(), apiKeyProtocol(), basicProtocol(), passwordProtocol(), clientCredentialsProtocol()}
 }
 
 // Protocols names the protocols that a connection can use directly.

@@ -38,7 +38,8 @@ func everyPage() map[string]Page {
 		"ticket of none": Ticket{Action: "/connect/x"},
 		"ticket that asks": Ticket{ServiceName: hostile, UserID: "u", Action: "/connect/x", Fields: []Field{
 			{Key: "subdomain", Label: hostile, Help: hostile, Link: "https://help.example/?a=" + hostile, Example: hostile}}},
-		"form": Ticket{ServiceName: "Amino", UserID: "u", Action: "/connect/x", Form: true, Fields: aForm()},
+		"form":   Ticket{ServiceName: "Amino", UserID: "u", Action: "/connect/x", Form: true, Fields: aForm()},
+		"shared": Ticket{ServiceName: hostile, UserID: "u", Action: "/connect/x", Form: true, Shared: true},
 		"form again": Ticket{ServiceName: hostile, UserID: "u", Action: "/connect/x", Form: true, Again: true, Fields: []Field{
 			{Key: "subdomain", Label: hostile, Link: "javascript:alert(1)", Value: "</title><script>alert(1)</script>\"'", Mistake: "malformed"},
 			{Key: "user", Label: "User", Mistake: "missing"}, {Key: "password", Label: "Password", Secret: true, Mistake: "rejected"}}},

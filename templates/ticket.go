@@ -16,6 +16,7 @@ type Ticket struct {
 	Scopes      []string
 	Fields      []Field // what the user is asked for
 	Form        bool    // what is typed is the credential, or brings one; else the user goes on to the service
+	Shared      bool    // the account is the company's: nobody signs in, and all act with the app's own access
 	Again       bool    // what was typed before was not taken
 	Action      string  // path that the button posts to
 	FormToken   string  // sent along with it
@@ -90,4 +91,21 @@ func (t Ticket) Button() string {
 		return "ticket.connect"
 	}
 	return "ticket.continue"
+}
+
+// Lead is the key of the sentence that says what is linked.
+func (t Ticket) Lead() string { return t.worded("ticket.lead") }
+
+// Danger is the key of what the warning ends with.
+func (t Ticket) Danger() string { return t.worded("ticket.danger") }
+
+// Promise is the key of what is said of what happens here.
+func (t Ticket) Promise() string { return t.worded("ticket.form") }
+
+// worded is a key, or that of the same for an account that is nobody's own.
+func (t Ticket) worded(key string) string {
+	if t.Shared {
+		return key + ".shared"
+	}
+	return key
 }

@@ -87,7 +87,7 @@ func (t Ticket) markup(v view, title, service string) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = v.say("ticket.lead", "service", service).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = v.say(t.Lead(), "service", service).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -128,7 +128,7 @@ func (t Ticket) markup(v view, title, service string) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = v.say("ticket.danger").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = v.say(t.Danger(), "service", service).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -183,7 +183,7 @@ func (t Ticket) markup(v view, title, service string) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = v.say("ticket.form", "service", service).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = v.say(t.Promise(), "service", service).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
