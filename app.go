@@ -16,6 +16,7 @@ import (
 	"linkgate/call"
 	"linkgate/config"
 	"linkgate/database"
+	"linkgate/event"
 	"linkgate/handlers"
 	"linkgate/linkedaccount"
 	"linkgate/oauthstate"
@@ -35,6 +36,7 @@ type app struct {
 	embedded  *oauthstate.Embedded // nil with REDIS_URL
 	outbox    *outbox.Box
 	accounts  *linkedaccount.Store
+	events    *event.Log
 	clients   *registration.Manager
 	tokens    *linkedaccount.Tokens
 	calls     *call.Proxy

@@ -18,6 +18,7 @@ import (
 	"linkgate/config"
 	"linkgate/connect"
 	"linkgate/database"
+	"linkgate/event"
 	"linkgate/handlers"
 	"linkgate/host"
 	"linkgate/linkedaccount"
@@ -103,7 +104,8 @@ func (a *app) openStores(ctx context.Context, keyring *secret.Keyring) (err erro
 	if err != nil {
 		return err
 	}
-	a.accounts = &linkedaccount.Store{DB: a.database, Keyring: keyring}
+	a.events = &event.Log{DB: a.database}
+	a.accounts = &linkedaccount.Store{DB: a.database, Keyring: keyring, EventLog: a.events}
 	a.outbox = &outbox.Box{DB: a.database, Log: a.log}
 	if !a.config.RedisURL.IsZero() {
 		a.redis, err = oauthstate.Dial(a.config.RedisURL)

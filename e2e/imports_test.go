@@ -20,6 +20,7 @@ var layers = [][]string{
 	{"linkgate/handlers/inbound"},
 	{"linkgate/connect", "linkgate/call", "linkgate/appproxy"},
 	{"linkgate/oauthstate", "linkgate/host", "linkgate/linkedaccount", "linkgate/registration", "linkgate/templates"},
+	{"linkgate/event"},
 	{"linkgate/provider", "linkgate/outbox"},
 	{"linkgate/database"},
 	{"linkgate/secret"},
@@ -32,7 +33,7 @@ var only = map[string][]string{
 	"linkgate/templates": {"linkgate/handlers"},
 	"linkgate/call":      {"linkgate/handlers", "linkgate/config"},
 	"linkgate/appproxy":  {"linkgate/handlers"},
-	"linkgate/provider":  {"linkgate/config", "linkgate/handlers", "linkgate/connect", "linkgate/call", "linkgate/linkedaccount", "linkgate/registration"},
+	"linkgate/provider":  {"linkgate/config", "linkgate/handlers", "linkgate/connect", "linkgate/call", "linkgate/linkedaccount", "linkgate/registration", "linkgate/event"},
 }
 
 // workshop packages are tools and help for tests: nothing that ships imports them.
@@ -96,6 +97,10 @@ func TestAllowedImports(t *testing.T) {
 		{"linkgate/registration", "linkgate/provider", true},
 		{"linkgate/registration", "linkgate/linkedaccount", false},
 		{"linkgate/outbox", "linkgate/linkedaccount", false},
+		{"linkgate/linkedaccount", "linkgate/event", true},
+		{"linkgate/event", "linkgate/outbox", true},
+		{"linkgate/event", "linkgate/linkedaccount", false},
+
 		{"linkgate/outbox", "linkgate/database", true},
 		{"linkgate/oauthstate", "linkgate/host", false},
 		{"linkgate/oauthstate", "linkgate/provider", false},

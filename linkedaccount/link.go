@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"linkgate/database"
+	"linkgate/event"
 	"linkgate/outbox"
 	"linkgate/provider"
 )
@@ -62,6 +63,10 @@ func (s *Store) link(ctx context.Context, tx *tx, hostUserID, authID string, g p
 	if err != nil {
 		return Account{}, "", err
 	}
+	told := event.AccountLinked
+	if r.live() {
+		told = event.AccountUpdated
+	}
 	if r, err = s.take(r, g); err != nil {
 		return Account{}, "", err
 	}
@@ -80,6 +85,7 @@ func (s *Store) link(ctx context.Context, tx *tx, hostUserID, authID string, g p
 		return Account{}, "", err
 	}
 	messageID, err := replace(ctx, tx, r.ID, HostAdd)
+	tx.emit(told, r.Account, nil)
 	return r.Account, messageID, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"linkgate/database"
+	"linkgate/event"
 	"linkgate/outbox"
 	"linkgate/provider"
 )
@@ -110,6 +111,7 @@ func (s *Store) saveRefreshed(ctx context.Context, o Opened, n provider.Refreshe
 		if err != nil {
 			return err
 		}
+		before := r.Account
 		if r, err = s.refreshed(r, n); err != nil {
 			return err
 		}
@@ -124,6 +126,7 @@ func (s *Store) saveRefreshed(ctx context.Context, o Opened, n provider.Refreshe
 		} else {
 			r, err = s.update(ctx, tx, r)
 		}
+		tx.emitRefreshed(before, r.Account)
 		saved = Opened{r.Account, n.Credential}
 		return err
 	})
@@ -238,6 +241,7 @@ func (s *Store) RequireReauth(ctx context.Context, o Opened) (flagged bool, err 
 		wasAdded := r.Status == Linked // else the message that adds it will tell
 		r.Status = ReauthRequired
 		r.claimedAt, r.claimedBy, r.refreshAt = time.Time{}, "", time.Time{}
+		tx.emit(event.AccountReauthRequired, r.Account, nil)
 		if _, err := s.update(ctx, tx, r); err != nil || !wasAdded {
 			return err
 		}

@@ -37,6 +37,7 @@ func (s *Store) Removed(ctx context.Context, authID, subject string) (removed []
 			if err != nil {
 				return err
 			}
+			tx.emitUnlinked(r.Account, RemovedThere)
 			removed = append(removed, Removal{r.Account, messageID})
 		}
 		return nil

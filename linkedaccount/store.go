@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"linkgate/database"
+	"linkgate/event"
 	"linkgate/provider"
 	"linkgate/secret"
 )
@@ -23,6 +24,8 @@ type Store struct {
 	// Changed is told of each account that a transaction may have changed, when it is over; nil:
 	// nobody is told.
 	Changed func(Account)
+	// EventLog is told what happens, for the owner's back end; nil: nobody is told.
+	EventLog EventLog
 }
 
 func (s *Store) now() time.Time {
@@ -60,10 +63,11 @@ const held = "('linking', 'linked', 'reauth_required', 'refused')"
 // isLive is Account.live in SQL, said so that the index of those that are held serves it.
 const isLive = "status IN " + held + " AND status <> 'refused'"
 
-// tx is a transaction that notes which accounts it writes.
+// tx is a transaction that notes which accounts it writes, and what is to be told of them.
 type tx struct {
 	*sql.Tx
 	written []Account
+	emitted []event.Event
 }
 
 // inTx runs fn in one transaction (database.InTx) and tells what it has written, whether or not it
@@ -74,7 +78,10 @@ func (s *Store) inTx(ctx context.Context, fn func(context.Context, *tx) error) e
 		noting := &tx{Tx: plain}
 		err := fn(ctx, noting)
 		written = append(written, noting.written...)
-		return err
+		if err != nil || s.EventLog == nil {
+			return err
+		}
+		return s.EventLog.Append(ctx, plain, noting.emitted)
 	})
 	if s.Changed != nil {
 		for _, a := range written {

@@ -25,6 +25,7 @@ func (s *Store) HostRefused(ctx context.Context, id string, version int64) (revo
 			return err
 		}
 		r.Status, r.refreshAt = Refused, time.Time{}
+		tx.emitUnlinked(r.Account, HostSaidNo)
 		if r.HostID == "" {
 			r.hostDeletedAt = s.now()
 		} else if _, err := outbox.Add(ctx, tx.Tx, outbox.Message{Kind: HostDelete, AccountID: id}); err != nil {
@@ -50,6 +51,7 @@ func (s *Store) Unlink(ctx context.Context, id string) (hostDeleteID, revokeID s
 			return err
 		}
 		r.Status, r.refreshAt = Unlinking, time.Time{}
+		tx.emitUnlinked(r.Account, Disconnected)
 		if _, err := s.update(ctx, tx, r); err != nil {
 			return err
 		}

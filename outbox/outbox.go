@@ -45,7 +45,10 @@ type Message struct {
 	Kind      string // chooses the Handler
 	AccountID string // what it is about
 	Payload   []byte // the handler's own; never a secret in the clear
-	Attempts  int    // how often it has been leased, this time included; 1 on the first try
+	// Ordinal, where it is not 0, is the message's place among those of its account and kind: it waits
+	// until those with a smaller one are done, dropped or dead.
+	Ordinal   int64
+	Attempts  int // how often it has been leased, this time included; 1 on the first try
 	DueAt     time.Time
 	CreatedAt time.Time
 	// FailingSince is when it failed first, or first since Retry; zero: it has not.
@@ -79,9 +82,9 @@ func Add(ctx context.Context, tx *sql.Tx, m Message) (id string, err error) {
 		m.Payload = []byte{}
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO outbox
-		(id, kind, account_id, payload, attempts, due_at, lease_until, lease_owner, created_at, last_error, dead_at, dropped_at)
-		VALUES ($1, $2, $3, $4, 0, $5, 0, '', $6, '', 0, 0)`,
-		m.ID, m.Kind, m.AccountID, m.Payload, database.Millis(m.DueAt), database.Millis(now))
+		(id, kind, account_id, payload, attempts, due_at, lease_until, lease_owner, created_at, last_error, dead_at, dropped_at, ordinal)
+		VALUES ($1, $2, $3, $4, 0, $5, 0, '', $6, '', 0, 0, $7)`,
+		m.ID, m.Kind, m.AccountID, m.Payload, database.Millis(m.DueAt), database.Millis(now), m.Ordinal)
 	if err != nil {
 		return "", fmt.Errorf("writing a message: %w", err)
 	}

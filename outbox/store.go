@@ -23,21 +23,27 @@ type lease struct {
 	owner   string // of this lease alone
 }
 
-const columns = "id, kind, account_id, payload, attempts, due_at, created_at, failing_since, last_error, dead_at"
+const columns = "id, kind, account_id, payload, attempts, due_at, created_at, failing_since, last_error, dead_at, ordinal"
 
 type row interface{ Scan(dest ...any) error }
 
 func scanMessage(r row) (m Message, err error) {
 	var due, created, failing, dead int64
-	err = r.Scan(&m.ID, &m.Kind, &m.AccountID, &m.Payload, &m.Attempts, &due, &created, &failing, &m.LastError, &dead)
+	err = r.Scan(&m.ID, &m.Kind, &m.AccountID, &m.Payload, &m.Attempts, &due, &created, &failing, &m.LastError, &dead, &m.Ordinal)
 	m.DueAt, m.CreatedAt = database.Time(due), database.Time(created)
 	m.FailingSince, m.DeadAt = database.Time(failing), database.Time(dead)
 	return m, err
 }
 
-// unblocked holds for a message whose account has no dropped message being worked on ($1: now).
+// unblocked holds for a message whose account has no dropped message being worked on ($1: now),
+// and whose turn it is.
 const unblocked = ` NOT EXISTS (SELECT 1 FROM outbox dropped WHERE dropped.account_id = outbox.account_id
-	AND dropped.dropped_at <> 0 AND dropped.lease_until > $1)`
+	AND dropped.dropped_at <> 0 AND dropped.lease_until > $1)` + itsTurn
+
+// itsTurn holds for a message without ordinal, and for the first of its account and kind that lives.
+const itsTurn = ` AND (outbox.ordinal = 0 OR NOT EXISTS (SELECT 1 FROM outbox earlier
+	WHERE earlier.account_id = outbox.account_id AND earlier.kind = outbox.kind
+	AND earlier.ordinal <> 0 AND earlier.ordinal < outbox.ordinal AND earlier.dead_at = 0))`
 
 const dueQuery = "SELECT id, kind FROM outbox WHERE dead_at = 0 AND due_at <= $1 AND kind <> $2 AND" + unblocked +
 	" ORDER BY due_at LIMIT $3"
