@@ -19,6 +19,7 @@ type Attempt struct {
 	Fingerprint string            // of client and endpoints; after a change of configuration Exchange refuses
 	Settings    map[string]string // that the user was asked for
 	TokenSecret secret.Text       // oauth1: of the request token (RFC 5849 §2.1)
+	Scopes      []string          // asked for in place of the connection's; nil: those
 
 	RequestToken secret.Text // oauth1
 }
@@ -33,6 +34,7 @@ type attemptForm struct {
 
 	Settings    map[string]string `json:"fields,omitempty"`
 	TokenSecret string            `json:"ts,omitempty"`
+	Scopes      []string          `json:"scopes,omitempty"`
 
 	RequestToken string `json:"rt,omitempty"`
 }
@@ -47,6 +49,7 @@ func (a Attempt) Marshal() ([]byte, error) {
 		Fingerprint: a.Fingerprint,
 		Settings:    a.Settings,
 		TokenSecret: a.TokenSecret.Reveal(),
+		Scopes:      a.Scopes,
 
 		RequestToken: a.RequestToken.Reveal(),
 	})
@@ -66,6 +69,7 @@ func UnmarshalAttempt(data []byte) (Attempt, error) {
 		Fingerprint: form.Fingerprint,
 		Settings:    form.Settings,
 		TokenSecret: secret.New(form.TokenSecret),
+		Scopes:      form.Scopes,
 
 		RequestToken: secret.New(form.RequestToken),
 	}, nil

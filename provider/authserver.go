@@ -32,21 +32,16 @@ func (s authServer) apart(log *slog.Logger, legs string) authServer {
 }
 
 // authorize makes an attempt and the address of its authorization request (RFC 6749 §4.1.1,
-// RFC 7636 §4.3). nonce is empty for plain OAuth 2.
-func (s authServer) authorize(ctx context.Context, e endpoints, state, nonce secret.Text, redirectURI string) (Attempt, string, error) {
-	if state.IsZero() || redirectURI == "" {
+// RFC 7636 §4.3). attempt has its state, redirect URI and scopes, and for OpenID Connect its nonce.
+func (s authServer) authorize(ctx context.Context, e endpoints, attempt Attempt) (Attempt, string, error) {
+	if attempt.State.IsZero() || attempt.RedirectURI == "" {
 		return Attempt{}, "", errors.New("authorizing: state and redirect URI must not be empty")
 	}
 	address, err := url.Parse(e.authorize)
 	if err != nil {
 		return Attempt{}, "", errors.New("authorizing: the authorization endpoint is no URL")
 	}
-	attempt := Attempt{
-		State:       state,
-		Nonce:       nonce,
-		RedirectURI: redirectURI,
-		Fingerprint: fingerprint(s.conn, e, redirectURI),
-	}
+	attempt.Fingerprint = fingerprint(s.conn, e, attempt.RedirectURI)
 	if s.conn.PKCE != PKCENone {
 		attempt.Verifier = secret.New(oauth2.GenerateVerifier()) // 32 random bytes
 	}
@@ -76,8 +71,8 @@ func (s authServer) request(a Attempt) url.Values {
 		request.Set("code_challenge", oauth2.S256ChallengeFromVerifier(a.Verifier.Reveal()))
 		request.Set("code_challenge_method", "S256")
 	}
-	if len(s.conn.Scopes) > 0 {
-		request.Set("scope", strings.Join(s.conn.Scopes, s.conn.scopeSeparator()))
+	if scopes := s.conn.scopesOf(a); len(scopes) > 0 {
+		request.Set("scope", strings.Join(scopes, s.conn.scopeSeparator()))
 	}
 	if !a.Nonce.IsZero() {
 		request.Set("nonce", a.Nonce.Reveal())

@@ -91,8 +91,8 @@ type customer struct {
 }
 
 // Authorize implements Redirector.
-func (c customer) Authorize(ctx context.Context, state secret.Text, redirectURI string) (Attempt, string, error) {
-	a, address, err := c.provider.Redirector.Authorize(ctx, state, redirectURI)
+func (c customer) Authorize(ctx context.Context, state secret.Text, redirectURI string, scopes ...string) (Attempt, string, error) {
+	a, address, err := c.provider.Redirector.Authorize(ctx, state, redirectURI, scopes...)
 	a.Settings = c.settings
 	return a, address, err
 }

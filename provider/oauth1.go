@@ -60,8 +60,8 @@ const (
 )
 
 // Authorize implements Redirector. OAuth 1 has no state of its own: ours is a parameter of the
-// callback's address, which the service returns as it is (RFC 5849 §2.2).
-func (o *oauth1Service) Authorize(ctx context.Context, state secret.Text, redirectURI string) (Attempt, string, error) {
+// callback's address, which the service returns as it is (RFC 5849 §2.2). It has no scopes either.
+func (o *oauth1Service) Authorize(ctx context.Context, state secret.Text, redirectURI string, _ ...string) (Attempt, string, error) {
 	callback, err := url.Parse(redirectURI)
 	if state.IsZero() || redirectURI == "" || err != nil {
 		return Attempt{}, "", errors.New("authorizing: state and redirect URI must not be empty")

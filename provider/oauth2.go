@@ -48,8 +48,8 @@ func openOAuth2(c Connection, d Deps) *Provider {
 }
 
 // Authorize implements Redirector.
-func (o *oauth2Redirector) Authorize(ctx context.Context, state secret.Text, redirectURI string) (Attempt, string, error) {
-	return o.authorize(ctx, o.endpoints, state, secret.Text{}, redirectURI)
+func (o *oauth2Redirector) Authorize(ctx context.Context, state secret.Text, redirectURI string, scopes ...string) (Attempt, string, error) {
+	return o.authorize(ctx, o.endpoints, Attempt{State: state, RedirectURI: redirectURI, Scopes: scopes})
 }
 
 // Exchange implements Redirector.
@@ -66,7 +66,7 @@ func (o *oauth2Redirector) Exchange(ctx context.Context, a Attempt, cb Callback)
 		}
 		return Grant{}, err
 	}
-	scopes, missing := o.conn.granted(o.conn.Scopes, tokens.Scope)
+	scopes, missing := o.conn.granted(o.conn.scopesOf(a), tokens.Scope)
 	return Grant{Credential: credential, Scopes: scopes, Missing: missing, Identity: identity}, nil
 }
 

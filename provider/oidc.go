@@ -30,9 +30,7 @@ func oidcProtocol() protocol {
 }
 
 func openOIDC(c Connection, d Deps) *Provider {
-	if !slices.Contains(c.Scopes, "openid") {
-		c.Scopes = append([]string{"openid"}, c.Scopes...)
-	}
+	c.Scopes = withOpenID(c.Scopes)
 	server := newAuthServer(c, d)
 	published := newDiscovery(server.client, c.Issuer)
 	revoker := newRevoker(server, d.Log, published.revocation(c.RevokeURL))
@@ -47,8 +45,16 @@ func openOIDC(c Connection, d Deps) *Provider {
 	}
 }
 
+// withOpenID is scopes with the one that makes it OpenID Connect (Core §3.1.2.1).
+func withOpenID(scopes []string) []string {
+	if slices.Contains(scopes, "openid") {
+		return scopes
+	}
+	return append([]string{"openid"}, scopes...)
+}
+
 // Authorize implements Redirector.
-func (o *oidcRedirector) Authorize(ctx context.Context, state secret.Text, redirectURI string) (Attempt, string, error) {
+func (o *oidcRedirector) Authorize(ctx context.Context, state secret.Text, redirectURI string, scopes ...string) (Attempt, string, error) {
 	m, err := o.discovery.get(ctx)
 	if err != nil {
 		return Attempt{}, "", err
@@ -58,7 +64,10 @@ func (o *oidcRedirector) Authorize(ctx context.Context, state secret.Text, redir
 	if e.pushed, err = o.conn.pushedTo(m); err != nil {
 		return Attempt{}, "", err
 	}
-	return o.authorize(ctx, e, state, nonce, redirectURI)
+	if len(scopes) > 0 {
+		scopes = withOpenID(scopes)
+	}
+	return o.authorize(ctx, e, Attempt{State: state, Nonce: nonce, RedirectURI: redirectURI, Scopes: scopes})
 }
 
 // Exchange implements Redirector.
@@ -71,7 +80,7 @@ func (o *oidcRedirector) Exchange(ctx context.Context, a Attempt, cb Callback) (
 	if err != nil {
 		return Grant{}, err
 	}
-	grant, err := o.grant(ctx, m, tokens, a.Nonce)
+	grant, err := o.grant(ctx, m, tokens, a)
 	if err != nil {
 		o.revoker.withdraw(ctx, tokens.credential(o.client.now(), o.conn.Lifetime))
 	}
@@ -79,8 +88,8 @@ func (o *oidcRedirector) Exchange(ctx context.Context, a Attempt, cb Callback) (
 }
 
 // grant is what the tokens are worth: nothing, unless the ID token passes every check.
-func (o *oidcRedirector) grant(ctx context.Context, m *metadata, tokens tokenAnswer, nonce secret.Text) (Grant, error) {
-	claims, err := o.verifyIDToken(ctx, m, tokens, nonce)
+func (o *oidcRedirector) grant(ctx context.Context, m *metadata, tokens tokenAnswer, a Attempt) (Grant, error) {
+	claims, err := o.verifyIDToken(ctx, m, tokens, a.Nonce)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -89,7 +98,7 @@ func (o *oidcRedirector) grant(ctx context.Context, m *metadata, tokens tokenAns
 	if err != nil {
 		return Grant{}, err
 	}
-	scopes, missing := o.conn.granted(o.conn.Scopes, tokens.Scope)
+	scopes, missing := o.conn.granted(o.conn.scopesOf(a), tokens.Scope)
 	return Grant{Credential: credential, Scopes: scopes, Missing: missing, Identity: identity}, nil
 }
 

@@ -83,7 +83,7 @@ func authorizeURL(t *testing.T, c Connection) string {
 		return ""
 	case *oidcRedirector:
 		discovered := endpoints{issuer: filled.Issuer, authorize: strings.TrimSuffix(filled.Issuer, "/") + "/DISCOVERED"}
-		_, address, err = r.authorize(t.Context(), discovered, state, secret.New("NONCE"), redirectURI)
+		_, address, err = r.authorize(t.Context(), discovered, Attempt{State: state, Nonce: secret.New("NONCE"), RedirectURI: redirectURI})
 	default:
 		_, address, err = r.Authorize(t.Context(), state, redirectURI)
 	}

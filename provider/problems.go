@@ -105,7 +105,7 @@ func (c Connection) clientProblems() []Problem {
 func (c Connection) scopeProblems() []Problem {
 	var problems []Problem
 	for _, scope := range c.Scopes {
-		if !isScope(scope) || strings.Contains(scope, c.scopeSeparator()) {
+		if !c.isOneScope(scope) {
 			problems = append(problems, Problem{"scopes", shown(scope) + " is not one scope", "write each scope as an entry of its own"})
 		}
 	}

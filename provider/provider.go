@@ -43,8 +43,9 @@ type Provider struct {
 // Redirector runs a sign-in at the service's own pages.
 type Redirector interface {
 	// Authorize starts an attempt: it makes the PKCE verifier and the nonce, and returns the
-	// address to send the browser to. state is what the service must send back.
-	Authorize(ctx context.Context, state secret.Text, redirectURI string) (Attempt, string, error)
+	// address to send the browser to. state is what the service must send back. scopes are asked for
+	// in place of the connection's; none: those. Missing of the Grant is worked out against them.
+	Authorize(ctx context.Context, state secret.Text, redirectURI string, scopes ...string) (Attempt, string, error)
 	// Exchange checks the callback against the attempt, trades the code (sent exactly once) and
 	// learns who the account is. When it fails after tokens were issued, it revokes them, as far as
 	// the service can be made to.

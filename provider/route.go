@@ -34,12 +34,12 @@ func routed(able *Provider, find route) *Provider {
 }
 
 // Authorize implements Redirector. A customer's settings are known beforehand: With comes first.
-func (find route) Authorize(ctx context.Context, state secret.Text, redirectURI string) (Attempt, string, error) {
+func (find route) Authorize(ctx context.Context, state secret.Text, redirectURI string, scopes ...string) (Attempt, string, error) {
 	p, err := find(ctx, nil)
 	if err != nil {
 		return Attempt{}, "", err
 	}
-	return p.Redirector.Authorize(ctx, state, redirectURI)
+	return p.Redirector.Authorize(ctx, state, redirectURI, scopes...)
 }
 
 // Exchange implements Redirector.

@@ -2,6 +2,8 @@ package provider
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -12,6 +14,46 @@ func (c Connection) scopeSeparator() string {
 		return " "
 	}
 	return c.ScopeSeparator
+}
+
+// scopesOf is what an attempt asks for.
+func (c Connection) scopesOf(a Attempt) []string {
+	if len(a.Scopes) > 0 {
+		return a.Scopes
+	}
+	return c.Scopes
+}
+
+// ErrScopes: scopes that can't be asked for.
+var ErrScopes = errors.New("these scopes can't be asked for")
+
+// scopesMost is how many a sign-in may ask for: more makes no address that services take.
+const scopesMost = 100
+
+// CheckScopes tells whether a sign-in may ask for scopes in place of the connection's. The error
+// wraps ErrScopes and says why not.
+func (p *Provider) CheckScopes(scopes []string) error {
+	if len(scopes) == 0 {
+		return nil
+	}
+	protocol := p.Connection.protocol()
+	if p.Redirector == nil || protocol == oauth1Name {
+		return fmt.Errorf("%w: protocol %s has none", ErrScopes, protocol)
+	}
+	if len(scopes) > scopesMost {
+		return fmt.Errorf("%w: more than %d", ErrScopes, scopesMost)
+	}
+	for _, scope := range scopes {
+		if !p.Connection.isOneScope(scope) {
+			return fmt.Errorf("%w: %s is not one scope", ErrScopes, shown(scope))
+		}
+	}
+	return nil
+}
+
+// isOneScope tells whether s can stand in the list: scopes hold no separator.
+func (c Connection) isOneScope(s string) bool {
+	return isScope(s) && !strings.Contains(s, c.scopeSeparator())
 }
 
 // granted tells the scopes of a grant and which of those asked for are missing. A service that says

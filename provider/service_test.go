@@ -245,9 +245,9 @@ func (s *service) open(c Connection) *Provider {
 }
 
 // begin runs Authorize and has the service remember what it was asked.
-func (s *service) begin(p *Provider) Attempt {
+func (s *service) begin(p *Provider, scopes ...string) Attempt {
 	s.t.Helper()
-	attempt, address, err := p.Redirector.Authorize(s.t.Context(), secret.New("state-1"), theRedirectURI)
+	attempt, address, err := p.Redirector.Authorize(s.t.Context(), secret.New("state-1"), theRedirectURI, scopes...)
 	if err != nil {
 		s.t.Fatal(err)
 	}
