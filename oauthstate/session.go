@@ -48,6 +48,13 @@ type Session struct {
 	Phase      Phase     `json:"phase"`
 	CreatedAt  time.Time `json:"created_at"`
 
+	// What whoever opened it has asked for; all empty for a host's click.
+	ComponentID string   `json:"component,omitempty"`  // is to use the account
+	Scopes      []string `json:"scopes,omitempty"`     // in place of the connection's
+	Origin      string   `json:"origin,omitempty"`     // of the page that is told; empty: the host's
+	ReturnURL   string   `json:"return_url,omitempty"` // where a window goes that nobody opened
+	By          string   `json:"by,omitempty"`         // id of the API key that opened it; empty: the host did
+
 	HostUserName string   `json:"user_name,omitempty"` // as the host told it
 	Attempts     int      `json:"attempts,omitempty"`  // sign-ins begun
 	Noted        []string `json:"noted,omitempty"`     // what the audit trail has about it already
@@ -68,6 +75,9 @@ type Result struct {
 	Reason  string   `json:"reason,omitempty"`
 	Name    string   `json:"name,omitempty"`
 	Missing []string `json:"missing,omitempty"`
+
+	AccountID   string `json:"account,omitempty"`   // of what is linked
+	ComponentID string `json:"component,omitempty"` // that uses it now
 }
 
 const (

@@ -158,6 +158,18 @@ func (s *Store) confirmSwapped(ctx context.Context, id, value string, cause erro
 	return nil
 }
 
+// Left is how long a session is kept from now on, if nothing more happens to it. ErrNotFound.
+func (s *Store) Left(ctx context.Context, id string) (time.Duration, error) {
+	left, err := s.Redis.PTTL(ctx, key(id)).Result()
+	if err != nil {
+		return 0, unavailable("asking how long a session lives", err)
+	}
+	if left < 0 { // -2: gone; -1, without an end, no session is
+		return 0, ErrNotFound
+	}
+	return left, nil
+}
+
 // Now is the time by the clock of Redis, which all replicas share.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	now, err := s.Redis.Time(ctx).Result()

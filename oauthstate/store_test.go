@@ -45,6 +45,29 @@ func newSession() oauthstate.Session {
 	}
 }
 
+// TestLeft: what is left of a session is what Redis says, not what was meant when it was read.
+func TestLeft(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *oauthstate.Store) {
+		session := newSession()
+		if _, err := s.Left(t.Context(), session.ID); !errors.Is(err, oauthstate.ErrNotFound) {
+			t.Errorf("before there is one: %v, want ErrNotFound", err)
+		}
+		if err := s.Create(t.Context(), session); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := s.Left(t.Context(), session.ID); err != nil || left <= 0 || left > oauthstate.UnopenedLife {
+			t.Errorf("unopened: %s, %v; want no more than %s", left, err, oauthstate.UnopenedLife)
+		}
+		open := func(x *oauthstate.Session) error { x.Phase = oauthstate.Opened; return nil }
+		if _, err := s.Update(t.Context(), session.ID, open); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := s.Left(t.Context(), session.ID); err != nil || left <= oauthstate.UnopenedLife || left > oauthstate.OpenedLife {
+			t.Errorf("opened: %s, %v; want more than %s, no more than %s", left, err, oauthstate.UnopenedLife, oauthstate.OpenedLife)
+		}
+	})
+}
+
 func TestCreateAndGet(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *oauthstate.Store) {
 		want := newSession()
