@@ -168,6 +168,9 @@ func (a *app) newService(keyring *secret.Keyring, connections map[string]*provid
 		Log:         a.log,
 
 		RemovalLimit: limiter(removalRate, removalBurst),
+
+		HostOrigin:     c.HostOrigin,
+		SessionOrigins: c.SessionOrigins,
 	}
 }
 

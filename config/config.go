@@ -31,6 +31,7 @@ type Config struct {
 	HostProxySecrets []secret.Text `env:"HOST_PROXY_SECRET"`            // several while one is being replaced
 	HostShareTokens  bool          `env:"HOST_SHARE_TOKENS"`            // tokens go to the host as well
 	HostOrigin       string        `env:"HOST_ORIGIN"`                  // where result pages post to; empty: nowhere
+	SessionOrigins   []string      `env:"SESSION_ORIGINS"`              // of pages that back ends open sessions for, HostOrigin among them
 	HostFinish       bool          `env:"HOST_FINISH"`                  // only the host may finish a sign-in
 	RedisURL         secret.Text   `env:"REDIS_URL"`                    // empty: embedded
 	DataDir          string        `env:"DATA_DIR" envDefault:"./data"` // SQLite and the keyset, when they are not elsewhere

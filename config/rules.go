@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,6 +45,7 @@ func (r *rules) check() {
 	r.publicURL()
 	r.host()
 	r.hostOrigin()
+	r.sessionOrigins()
 	r.app()
 	r.redis()
 	r.database()
@@ -90,7 +92,7 @@ func (r *rules) hostOrigin() {
 	const remedy = "Set it to the origin of the host's pages, as scheme://host, such as https://app.example.com."
 	c := r.config
 	switch {
-	case c.HostOrigin == "" && c.HostFinish:
+	case c.HostOrigin == "" && c.HostFinish && len(c.SessionOrigins) == 0:
 		r.add("HOST_ORIGIN", "is not set, though HOST_FINISH is true", remedy+" Finishing at the host means posting to its page.")
 	case c.HostOrigin != "":
 		origin, problem := parseOrigin(c.HostOrigin)
@@ -100,6 +102,30 @@ func (r *rules) hostOrigin() {
 		}
 		c.HostOrigin = origin
 	}
+}
+
+// sessionOrigins makes one list of the pages that may be told how a session ends.
+func (r *rules) sessionOrigins() {
+	const variable = "SESSION_ORIGINS"
+	c := r.config
+	var origins []string
+	for i, s := range c.SessionOrigins {
+		which := ""
+		if len(c.SessionOrigins) > 1 {
+			which = fmt.Sprintf("number %d of %d ", i+1, len(c.SessionOrigins))
+		}
+		origin, problem := parseOrigin(strings.TrimSpace(s))
+		if problem != "" {
+			r.add(variable, which+problem, "Set it to the origins of your own pages, as scheme://host with commas between them, such as https://app.example.com,http://localhost:3000.")
+			continue
+		}
+		origins = append(origins, origin)
+	}
+	if c.HostOrigin != "" {
+		origins = append(origins, c.HostOrigin)
+	}
+	slices.Sort(origins)
+	c.SessionOrigins = slices.Compact(origins)
 }
 
 func (r *rules) host() {
@@ -200,6 +226,8 @@ func parseOrigin(s string) (origin, problem string) {
 		return "", problem
 	case u.Path != "":
 		return "", "has a path after the host"
+	case strings.Contains(u.Host, "*"):
+		return "", "is for every host, and must be for one"
 	}
 	host := strings.ToLower(u.Host)
 	if standard := map[string]string{"https": ":443", "http": ":80"}[u.Scheme]; strings.HasSuffix(host, standard) {

@@ -16,18 +16,24 @@ func (s *Service) Begin(ctx context.Context, hostUserID, authID string) (authori
 	if _, ok := s.Connections[authID]; !ok {
 		return "", ErrUnknownConnection
 	}
-	if ok, err := s.Limit.Allow(hostUserID); err != nil || !ok {
-		return "", ErrTooMany
+	_, ticket, err := s.create(ctx, oauthstate.Session{AuthID: authID, HostUserID: hostUserID})
+	if err != nil {
+		return "", err
 	}
-	ticket := oauthstate.NewTicket()
-	session := oauthstate.Session{
-		ID: oauthstate.IDOf(ticket), AuthID: authID, HostUserID: hostUserID,
-		Phase: oauthstate.New, CreatedAt: s.now(),
+	return s.ticketURL(ticket), nil
+}
+
+// create stores a new session, unless its user has had too many.
+func (s *Service) create(ctx context.Context, session oauthstate.Session) (_ oauthstate.Session, ticket string, err error) {
+	if ok, err := s.Limit.Allow(session.HostUserID); err != nil || !ok {
+		return session, "", ErrTooMany
 	}
+	ticket = oauthstate.NewTicket()
+	session.ID, session.Phase, session.CreatedAt = oauthstate.IDOf(ticket), oauthstate.New, s.now()
 	if err := s.Sessions.Create(ctx, session); err != nil {
-		return "", sessionError(err)
+		return session, "", sessionError(err)
 	}
-	return s.PublicURL + "/connect/" + ticket, nil
+	return session, ticket, nil
 }
 
 // Open binds the session to this browser (the first to ask) and tells what the ticket page shows.
@@ -53,9 +59,13 @@ func (s *Service) Open(ctx context.Context, ticket, browser string) (View, error
 }
 
 func (s *Service) view(ctx context.Context, session oauthstate.Session, p *provider.Provider) View {
+	scopes := p.Connection.Scopes
+	if len(session.Scopes) > 0 {
+		scopes = session.Scopes
+	}
 	return View{
 		ServiceName: p.Connection.Name, HostUserID: session.HostUserID, HostUserName: s.hostUserName(ctx, session),
-		Scopes: p.Connection.Scopes, Fields: p.Connection.Fields, Form: p.Form != nil,
+		Scopes: scopes, Fields: p.Connection.Fields, Form: p.Form != nil,
 		Shared: p.Connection.IsShared(),
 	}
 }
@@ -86,7 +96,7 @@ func (s *Service) Continue(ctx context.Context, ticket, browser string, values m
 		return s.submit(ctx, p, session, ticket, browser, values)
 	}
 	state := oauthstate.NewToken(id)
-	attempt, target, err := authorize(ctx, p, values, state, s.redirectURI(session.AuthID))
+	attempt, target, err := authorize(ctx, p, values, state, s.redirectURI(session.AuthID), session.Scopes)
 	if err != nil {
 		return s.continueFailed(ctx, ticket, browser, err)
 	}
@@ -106,12 +116,12 @@ func (s *Service) Continue(ctx context.Context, ticket, browser string, values m
 }
 
 // authorize starts an attempt at the customer's service.
-func authorize(ctx context.Context, p *provider.Provider, values map[string]secret.Text, state secret.Text, redirectURI string) (provider.Attempt, string, error) {
+func authorize(ctx context.Context, p *provider.Provider, values map[string]secret.Text, state secret.Text, redirectURI string, scopes []string) (provider.Attempt, string, error) {
 	one, err := p.With(p.Connection.Settings(values))
 	if err != nil {
 		return provider.Attempt{}, "", err
 	}
-	return one.Redirector.Authorize(ctx, state, redirectURI)
+	return one.Redirector.Authorize(ctx, state, redirectURI, scopes...)
 }
 
 // fresh is a session without what an attempt before has left in it.

@@ -109,6 +109,11 @@ type Result struct {
 	FinishToken secret.Text // of Relaying; single use
 	Stalled     bool        // Relaying: the host has not answered for a while
 	Spent       bool        // the session allows no further attempt
+
+	Session   string // its id
+	AccountID string // of Linked and Pending
+	Origin    string // of the page that is told; may be empty: none is
+	ReturnURL string // where the user goes on; may be empty
 }
 
 // Service runs the use cases.
@@ -128,6 +133,9 @@ type Service struct {
 	Now         func() time.Time // nil: time.Now
 
 	RemovalLimit Limiter // of removals for each auth id; nil: none
+
+	HostOrigin     string   // of the host's pages; may be empty: they are not told how a session ends
+	SessionOrigins []string // of pages that back ends may open sessions for, as browsers write origins
 }
 
 // Limiter says whether id may do once more what is limited.
@@ -174,8 +182,10 @@ func (s *Service) redirectURI(authID string) string {
 	return s.PublicURL + "/callback/" + authID
 }
 
+func (s *Service) ticketURL(ticket string) string { return s.PublicURL + "/connect/" + ticket }
+
 func (s *Service) resultURL(ticket string) string {
-	return s.PublicURL + "/connect/" + ticket + "/result"
+	return s.ticketURL(ticket) + "/result"
 }
 
 // serviceName is what users call the service of a connection.

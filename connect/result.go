@@ -33,7 +33,7 @@ func (s *Service) await(ctx context.Context, session oauthstate.Session) (Result
 		}
 		select {
 		case <-patience:
-			return Result{State: Working, ServiceName: s.serviceName(session.AuthID)}, nil
+			return s.resultOf(session, oauthstate.Result{State: string(Working)}), nil
 		case <-ctx.Done():
 			return Result{}, ctx.Err()
 		case <-time.After(100 * time.Millisecond):
@@ -62,7 +62,7 @@ func (s *Service) settled(ctx context.Context, x oauthstate.Session) (_ Result, 
 		}
 		return s.resultOf(x, failed(Interrupted)), true, nil
 	}
-	return Result{State: Open, ServiceName: s.serviceName(x.AuthID)}, true, nil
+	return s.resultOf(x, oauthstate.Result{State: string(Open)}), true, nil
 }
 
 // relaying is the page that asks the host for its relay.
@@ -72,15 +72,15 @@ func (s *Service) relaying(ctx context.Context, x oauthstate.Session) (Result, e
 		return Result{}, err
 	}
 	m, err := s.recall(x)
-	return Result{
-		State: Relaying, ServiceName: s.serviceName(x.AuthID), FinishToken: m.FinishToken, Stalled: age > relayPatience,
-		Spent: x.Attempts >= attemptsMost,
-	}, err
+	r := s.resultOf(x, oauthstate.Result{State: string(Relaying)})
+	r.FinishToken, r.Stalled = m.FinishToken, age > relayPatience
+	return r, err
 }
 
 func (s *Service) resultOf(x oauthstate.Session, r oauthstate.Result) Result {
 	return Result{
 		State: State(r.State), Reason: Reason(r.Reason), ServiceName: s.serviceName(x.AuthID),
 		AccountName: r.Name, Missing: r.Missing, Spent: x.Attempts >= attemptsMost,
+		Session: x.ID, AccountID: r.AccountID, Origin: s.originOf(x), ReturnURL: x.ReturnURL,
 	}
 }

@@ -36,9 +36,8 @@ func (p *Provider) CheckScopes(scopes []string) error {
 	if len(scopes) == 0 {
 		return nil
 	}
-	protocol := p.Connection.protocol()
-	if p.Redirector == nil || protocol == oauth1Name {
-		return fmt.Errorf("%w: protocol %s has none", ErrScopes, protocol)
+	if p.Redirector == nil || p.Connection.protocol() == oauth1Name {
+		return fmt.Errorf("%w: sign-ins at this connection have none", ErrScopes)
 	}
 	if len(scopes) > scopesMost {
 		return fmt.Errorf("%w: more than %d", ErrScopes, scopesMost)
