@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"linkgate/apikey"
 	"linkgate/appproxy"
 	"linkgate/call"
 	"linkgate/config"
@@ -37,6 +38,7 @@ type app struct {
 	outbox    *outbox.Box
 	accounts  *linkedaccount.Store
 	events    *event.Log
+	keys      *apikey.Store
 	clients   *registration.Manager
 	tokens    *linkedaccount.Tokens
 	calls     *call.Proxy
@@ -143,6 +145,7 @@ func (a *app) drain(stopWorking func(), worked <-chan struct{}) {
 		defer close(settled)
 		<-worked
 		a.outbox.Wait() // for what the last requests have left behind
+		a.keys.Wait()
 	}()
 	select {
 	case <-settled:

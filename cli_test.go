@@ -7,10 +7,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"linkgate/apikey"
 	"linkgate/demo"
 )
 
@@ -27,7 +29,9 @@ func TestScripts(t *testing.T) {
 			"exits": exits,
 			"keyid": keyid,
 			"mode":  mode,
-			"owe":   owe,
+
+			"apikey": apikeyShown,
+			"owe":    owe,
 
 			"registrar":  services.start,
 			"registered": services.registered,
@@ -82,6 +86,16 @@ func keyid(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("there are %d keys", len(keys))
 	}
 	ts.Setenv(args[0], strconv.FormatUint(uint64(keys[index].ID), 10))
+}
+
+// apikey VARIABLE VARIABLE: sets the variables to the API key on the standard output, and to its id.
+func apikeyShown(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: apikey VARIABLE VARIABLE")
+	}
+	key := strings.TrimSpace(ts.ReadFile("stdout"))
+	ts.Setenv(args[0], key)
+	ts.Setenv(args[1], apikey.IDOf(key))
 }
 
 // mode MODE FILE: the file's permissions are MODE, in octal.

@@ -147,6 +147,7 @@ func commands() []*cobra.Command {
 		newDemoCommand(),
 		newOutboxCommand(),
 		newClientsCommand(),
+		newAPIKeysCommand(),
 		newCheckCommand(),
 		newKeysCommand(),
 		newPresetsCommand(),

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/time/rate"
 
+	"linkgate/apikey"
 	"linkgate/appproxy"
 	"linkgate/call"
 	"linkgate/config"
@@ -44,7 +45,8 @@ const (
 	removalRate  = rate.Limit(20)
 )
 
-// callBurst is how many seconds' worth of CALL_RATE a host user may call at once.
+// callBurst is how many seconds' worth of CALL_RATE a host user may call at once, and of API_RATE
+// an API key.
 const callBurst = 4
 
 // newApp opens the stores, wires everything and listens. It serves nothing yet. When it fails,
@@ -107,6 +109,10 @@ func (a *app) openStores(ctx context.Context, keyring *secret.Keyring) (err erro
 	a.events = &event.Log{DB: a.database}
 	a.accounts = &linkedaccount.Store{DB: a.database, Keyring: keyring, EventLog: a.events}
 	a.outbox = &outbox.Box{DB: a.database, Log: a.log}
+	a.keys = &apikey.Store{
+		DB: a.database, Static: a.config.APIKeys, Log: a.log,
+		Limit: limiter(rate.Limit(a.config.APIRate), callBurst*a.config.APIRate),
+	}
 	if !a.config.RedisURL.IsZero() {
 		a.redis, err = oauthstate.Dial(a.config.RedisURL)
 		return err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"linkgate/apikey"
 	"linkgate/provider"
 	"linkgate/secret"
 )
@@ -40,6 +41,10 @@ type Config struct {
 
 	AppURL    string      `env:"APP_URL"`    // the owner's own app, without a trailing slash; empty: there is none
 	AppSecret secret.Text `env:"APP_SECRET"` // signs what goes to it (Standard Webhooks)
+
+	APIKeyTexts []secret.Text `env:"API_KEYS"`                 // of the accounts API, beside those that are made by command
+	APIKeys     []apikey.Key  `env:"-"`                        // what APIKeyTexts say
+	APIRate     int           `env:"API_RATE" envDefault:"50"` // requests per second and API key
 
 	AllowPrivateNetworks bool          `env:"ALLOW_PRIVATE_NETWORKS"`
 	CallRate             int           `env:"CALL_RATE" envDefault:"50"` // calls per second and host user

@@ -88,6 +88,7 @@ func TestLoadDefaults(t *testing.T) {
 		HostProxySecrets: []secret.Text{secret.New(proxySecret)},
 		DataDir:          "./data",
 		CallRate:         50,
+		APIRate:          50,
 		LogFormat:        "text",
 		ShutdownTimeout:  25 * time.Second,
 	}
@@ -110,7 +111,7 @@ func TestLoadEverything(t *testing.T) {
 		"HOST_API_URL": "http://localhost:3/base/", "HOST_API_KEY": "-", "HOST_API_KEY_FILE": "api-key",
 		"HOST_PROXY_SECRET": proxySecret + "1, " + proxySecret + "2", "HOST_SHARE_TOKENS": "true",
 		"HOST_ORIGIN": "https://app.example.com:8443", "HOST_FINISH": "true", "SESSION_ORIGINS": "HTTPS://B.example.com:443, http://localhost:3000,https://app.example.com:8443", "REDIS_URL": "rediss://:pw@redis:6379/1",
-		"APP_URL": "http://app:3000/base/", "APP_SECRET": "whsec_" + appSecret, "CALL_RATE": "7",
+		"APP_URL": "http://app:3000/base/", "APP_SECRET": "whsec_" + appSecret, "CALL_RATE": "7", "API_RATE": "8",
 		"DATA_DIR": "/data", "DATABASE_URL": "postgresql://u:p@sql/linkgate", "ENCRYPTION_KEYSET": keyset.Reveal(),
 		"ALLOW_PRIVATE_NETWORKS": "1", "LOG_LEVEL": "debug", "LOG_FORMAT": "json", "SHUTDOWN_TIMEOUT": "1m30s",
 	}, map[string]string{"api-key": "from-a-file\r\n"}))
@@ -124,7 +125,7 @@ func TestLoadEverything(t *testing.T) {
 		HostProxySecrets: []secret.Text{secret.New(proxySecret + "1"), secret.New(proxySecret + "2")}, HostShareTokens: true,
 		HostOrigin: "https://app.example.com:8443", HostFinish: true,
 		SessionOrigins: []string{"http://localhost:3000", "https://app.example.com:8443", "https://b.example.com"}, RedisURL: secret.New("rediss://:pw@redis:6379/1"),
-		AppURL: "http://app:3000/base", AppSecret: secret.New("whsec_" + appSecret), CallRate: 7,
+		AppURL: "http://app:3000/base", AppSecret: secret.New("whsec_" + appSecret), CallRate: 7, APIRate: 8,
 		DataDir: "/data", DatabaseURL: secret.New("postgresql://u:p@sql/linkgate"), EncryptionKeyset: keyset,
 		AllowPrivateNetworks: true, LogLevel: slog.LevelDebug, LogFormat: "json", ShutdownTimeout: 90 * time.Second,
 	}

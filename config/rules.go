@@ -22,7 +22,7 @@ const (
 	minShutdown = time.Second
 	maxShutdown = 10 * time.Minute
 
-	maxCallRate = 100_000
+	maxRate = 100_000
 )
 
 // rules check the values of the environment, alone and against each other. A variable that could
@@ -47,6 +47,7 @@ func (r *rules) check() {
 	r.hostOrigin()
 	r.sessionOrigins()
 	r.app()
+	r.apiKeys()
 	r.redis()
 	r.database()
 	r.keyset()
@@ -208,8 +209,8 @@ func (r *rules) running() {
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		r.add("LOG_FORMAT", "is neither text nor json", "Set it to text for people or json for machines.")
 	}
-	if c.CallRate < 1 || c.CallRate > maxCallRate {
-		r.add("CALL_RATE", fmt.Sprintf("is not between 1 and %d", maxCallRate), "Set it to how many calls a second a user may make, such as 50.")
+	if c.CallRate < 1 || c.CallRate > maxRate {
+		r.add("CALL_RATE", fmt.Sprintf("is not between 1 and %d", maxRate), "Set it to how many calls a second a user may make, such as 50.")
 	}
 	if c.ShutdownTimeout < minShutdown || c.ShutdownTimeout > maxShutdown {
 		r.add("SHUTDOWN_TIMEOUT", fmt.Sprintf("is not between %s and %s", minShutdown, maxShutdown),

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"linkgate/apikey"
 )
 
 // commands runs what an operator runs, with a configuration that is right and with wrong ones.
@@ -27,6 +29,7 @@ func (c *canary) commands() {
 	c.command(0, nil, keyset, "keys", "list", "--stdin", "--json")
 	c.command(2, nil, keyset[:len(keyset)-9], "keys", "add", "--stdin")
 	c.command(2, nil, c.mint("what is no keyset"), "keys", "list", "--stdin")
+	c.apiKeys()
 	for i, wrong := range []map[string]string{c.wrongEnvironment(), c.wrongAddresses(), c.wrongConnections(), c.wrongReferences(), c.wrongYAML()} {
 		c.command(3, wrong, "", "check", "--json", "--offline")
 		if i%2 == 0 { // it words the same mistakes for people
@@ -49,6 +52,30 @@ func (c *canary) commands() {
 		c.command(4, map[string]string{"HOST_API_URL": "http://" + c.raw.address}, "", "check")
 	}
 	c.wrongRedis(strange)
+}
+
+// apiKeys makes an API key, finds it beside others in API_KEYS, and revokes it as one that was found.
+func (c *canary) apiKeys() {
+	c.t.Helper()
+	var said bytes.Buffer
+	making := c.prepare(nil, "apikeys", "new", "the back end", "--scopes", "accounts:read,tokens:read")
+	making.Stderr = &said
+	shown, err := making.Output()
+	if err != nil {
+		c.t.Fatalf("making an API key: %v\n%s", err, said.String())
+	}
+	key := strings.TrimSpace(string(shown))
+	id := apikey.IDOf(key)
+	c.know("API key", key, key[len(id)+1:])
+	c.see(inOutput, "apikeys new, beside the key", said.Bytes())
+	env := map[string]string{"API_KEYS": c.mint("API key in API_KEYS") + "=calls:write," + key}
+	c.command(0, env, "", "apikeys", "list")
+	c.command(0, env, "", "apikeys", "list", "--json")
+	c.command(0, env, "", "check", "--json")
+	c.command(2, env, "", "apikeys", "revoke", key) // where nobody can be asked
+	c.command(1, env, "", "apikeys", "revoke", key[len(id):], "--yes")
+	c.command(0, env, "", "apikeys", "revoke", key, "--yes")
+	c.command(3, map[string]string{"API_KEYS": key[1:] + "," + key[:60] + "," + key + "=everything"}, "", "apikeys", "list")
 }
 
 // command runs Linkgate to its end, which must have the exit code.
@@ -83,12 +110,13 @@ func (c *canary) prepare(env map[string]string, args ...string) *exec.Cmd {
 func (c *canary) wrongEnvironment() map[string]string {
 	env := map[string]string{
 		"HOST_API_KEY": c.mint("API key with a line break") + "\nx", "HOST_PROXY_SECRET": "short,," + c.mint("proxy secret") + "\x01",
+		"API_KEYS":          c.mintOdd("API key that is none") + ",short," + c.mint("API key") + "=" + c.mint("scope that is a secret"),
 		"ENCRYPTION_KEYSET": c.keyset()[:100], "DATABASE_URL": "mysql://root:" + c.mint("password") + "@localhost/x",
 		"REDIS_URL": "redis://:" + c.mint("password") + "@localhost:port/0",
 	}
 	for _, name := range []string{
 		"ADDR", "OPERATOR_ADDR", "PUBLIC_URL", "HOST_API_URL", "HOST_ORIGIN", "HOST_FINISH", "HOST_SHARE_TOKENS",
-		"ALLOW_PRIVATE_NETWORKS", "LOG_LEVEL", "LOG_FORMAT", "SHUTDOWN_TIMEOUT", "HOST_APIKEY", "LINKGATE_HOST_API_KEY",
+		"ALLOW_PRIVATE_NETWORKS", "LOG_LEVEL", "LOG_FORMAT", "SHUTDOWN_TIMEOUT", "API_RATE", "HOST_APIKEY", "LINKGATE_HOST_API_KEY",
 	} {
 		env[name] = c.mintOdd("secret in " + name)
 	}
