@@ -61,7 +61,7 @@ func TestOpenAtOnce(t *testing.T) {
 			db := databasetest.Open(t, o)
 			for _, undo := range []string{
 				"DROP TABLE linked_accounts", "DROP TABLE outbox", "DROP TABLE audit", "DROP TABLE client_registrations",
-				"DROP TABLE events", "DROP TABLE event_sequence", "DROP TABLE api_keys",
+				"DROP TABLE components", "DROP TABLE events", "DROP TABLE event_sequence", "DROP TABLE api_keys",
 				"DELETE FROM goose_db_version WHERE version_id > 0",
 			} {
 				exec(t, db, undo)

@@ -20,7 +20,7 @@ const insertAccount = `INSERT INTO linked_accounts (id, host_user_id, auth_id, h
 func openAt(t *testing.T, o database.Options, version int64) *database.DB {
 	t.Helper()
 	db := databasetest.Open(t, o)
-	for _, table := range []string{"linked_accounts", "outbox", "audit", "client_registrations", "events", "event_sequence", "api_keys", "goose_db_version"} {
+	for _, table := range []string{"linked_accounts", "outbox", "audit", "client_registrations", "components", "events", "event_sequence", "api_keys", "goose_db_version"} {
 		exec(t, db, "DROP TABLE "+table)
 	}
 	dialect := goose.DialectSQLite3

@@ -66,6 +66,11 @@ type Account struct {
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 	LinkedAt     time.Time // when the user last signed in at the service for it
+	Details
+	// LastError is why the credential could not be refreshed or tested the last time, in our words;
+	// empty: it could, or nobody has tried. LastErrorAt is since when that is so.
+	LastError   string
+	LastErrorAt time.Time
 }
 
 // live tells whether the account is one that the user has: nothing but a disconnect or a refusal

@@ -2,6 +2,7 @@ package linkedaccount
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -12,14 +13,16 @@ const (
 	// cacheTime is how long a replica may go on using what another has changed, when it does not
 	// hear of the change.
 	cacheTime = 5 * time.Second
-	cacheMost = 10_000 // accounts, and users at a connection
+	cacheMost = 10_000 // accounts, users at a connection, and components
 )
 
 // cache holds opened credentials for seconds, so that a call costs neither SQL nor Redis: by account,
-// and by who has them, so that a call costs one look.
+// and by who has them, so that a call costs one look. Which component uses which account is kept too,
+// also that one uses none.
 type cache struct {
-	accounts *otter.Cache[string, *entry]
-	holders  *otter.Cache[holder, []*entry]
+	accounts   *otter.Cache[string, *entry]
+	holders    *otter.Cache[holder, []*entry]
+	components *otter.Cache[string, Component]
 }
 
 // entry is an opened account, with what is worked out once.
@@ -40,11 +43,18 @@ func newCache() *cache {
 		holders: otter.Must(&otter.Options[holder, []*entry]{
 			MaximumSize: cacheMost, ExpiryCalculator: otter.ExpiryWriting[holder, []*entry](cacheTime),
 		}),
+		components: otter.Must(&otter.Options[string, Component]{
+			MaximumSize: cacheMost, ExpiryCalculator: otter.ExpiryWriting[string, Component](cacheTime),
+		}),
 	}
 }
 
 // drop forgets an account. What is being read at this moment is not kept either.
 func (c *cache) drop(ch change) {
+	if ch.Component != "" {
+		c.components.Invalidate(ch.Component)
+		return
+	}
 	c.accounts.Invalidate(ch.ID)
 	c.holders.Invalidate(holder{ch.HostUserID, ch.AuthID})
 }
@@ -52,6 +62,7 @@ func (c *cache) drop(ch change) {
 func (c *cache) dropAll() {
 	c.accounts.InvalidateAll()
 	c.holders.InvalidateAll()
+	c.components.InvalidateAll()
 }
 
 // entry is the account from the cache or the store. Callers that come at once share one reading,
@@ -113,4 +124,41 @@ func (t *Tokens) loadHolder(ctx context.Context, h holder) ([]*entry, error) {
 		entries[i] = t.newEntry(o)
 	}
 	return entries, nil
+}
+
+// chooseFor finds the account that a component uses; where it uses none of this user's at this
+// connection, choose has the word. One that it does use is never replaced by another: if it is not
+// among the user's, what is cached of either is old, and read once more.
+func (t *Tokens) chooseFor(ctx context.Context, hostUserID, authID, componentID string) (*entry, error) {
+	for again := false; ; again = true {
+		c, err := t.component(ctx, componentID)
+		if err != nil {
+			return nil, err
+		}
+		if c.HostUserID != hostUserID || c.AuthID != authID {
+			return t.choose(ctx, hostUserID, authID, "")
+		}
+		e, err := t.choose(ctx, hostUserID, authID, c.AccountID)
+		if again || !errors.Is(err, ErrNotFound) {
+			return e, err
+		}
+		t.cache.components.Invalidate(componentID)
+		t.cache.holders.Invalidate(holder{hostUserID, authID})
+	}
+}
+
+// component is what a component uses; the zero Component: nothing.
+func (t *Tokens) component(ctx context.Context, id string) (Component, error) {
+	if c, ok := t.cache.components.GetIfPresent(id); ok {
+		return c, nil
+	}
+	return t.cache.components.Get(context.WithoutCancel(ctx), id, otter.LoaderFunc[string, Component](t.loadComponent))
+}
+
+func (t *Tokens) loadComponent(ctx context.Context, id string) (Component, error) {
+	c, err := t.Store.BoundAccount(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return Component{}, nil
+	}
+	return c, err
 }

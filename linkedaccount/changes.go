@@ -14,11 +14,12 @@ const changesChannel = "linkgate:accounts:changed"
 // changesWaiting is how many changes may wait to be told. More are not: the cache's time is short.
 const changesWaiting = 1024
 
-// change names an account that has changed, and whose it is.
+// change names an account that has changed, and whose it is; or a component that may use another.
 type change struct {
-	ID         string `json:"id"`
-	HostUserID string `json:"user"`
-	AuthID     string `json:"auth"`
+	ID         string `json:"id,omitempty"`
+	HostUserID string `json:"user,omitempty"`
+	AuthID     string `json:"auth,omitempty"`
+	Component  string `json:"component,omitempty"`
 }
 
 // changes carries the word of changes from one replica to the others, by Redis's PUBLISH, which

@@ -2,6 +2,7 @@ package linkedaccount
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -97,6 +98,7 @@ func (s *Store) newRecord(hostUserID, authID string) (record, error) {
 	now := s.now()
 	return record{Account: Account{
 		ID: "acc_" + id.String(), HostUserID: hostUserID, AuthID: authID, CreatedAt: now, UpdatedAt: now,
+		Details: Details{Metadata: json.RawMessage(noMetadata)},
 	}}, nil
 }
 
@@ -109,6 +111,7 @@ func (s *Store) take(r record, g provider.Grant) (record, error) {
 	r.sealed = sealed
 	r.Identity, r.Scopes, r.Missing, r.ExpiresAt = g.Identity, g.Scopes, g.Missing, g.Credential.ExpiresAt
 	r.Status, r.LinkedAt = Linking, s.now()
+	r.LastError, r.LastErrorAt = "", time.Time{}
 	r.HostDeleted, r.hostDeletedAt, r.revokedAt = false, time.Time{}, time.Time{}
 	r.claimedAt, r.claimedBy = time.Time{}, "" // a refresh under way is of the credential before
 	r.refreshAt = s.Schedule.next(r.AuthID, g.Credential, s.now())

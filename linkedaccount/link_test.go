@@ -1,6 +1,7 @@
 package linkedaccount_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -23,6 +24,7 @@ func TestLinkNew(t *testing.T) {
 		want := linkedaccount.Account{
 			ID: a.ID, HostUserID: user, AuthID: authID, Identity: g.Identity, Status: linkedaccount.Linking,
 			Scopes: g.Scopes, Missing: g.Missing, ExpiresAt: g.Credential.ExpiresAt, Version: 1, TokenVersion: 1,
+			Details: linkedaccount.Details{Metadata: json.RawMessage("{}")},
 		}
 		times := cmpopts.IgnoreFields(linkedaccount.Account{}, "CreatedAt", "UpdatedAt", "LinkedAt")
 		for name, got := range map[string]linkedaccount.Account{"returned": a, "read": byID(t, s, a.ID)} {

@@ -77,6 +77,7 @@ func (t *Tokens) flight(id string, version int64, why reason) (o Opened, err err
 func (t *Tokens) settle(o Opened, id string, err error) {
 	if err != nil && o.AuthID != "" {
 		t.metrics.count(o.AuthID, err)
+		t.note(o, err)
 	}
 	var e *provider.Error
 	if !errors.As(err, &e) && !errors.Is(err, errStillGood) {
@@ -114,11 +115,6 @@ func (t *Tokens) alone(ctx context.Context, id string, version int64, why reason
 		}
 		time.Sleep(otherPoll)
 	}
-}
-
-// doubt is weather: another replica has sent the refresh token and not said what came of it.
-func doubt() error {
-	return &provider.Error{Op: opRefresh, Kind: provider.ErrUnavailable, Code: "another refresh has not ended", RetryAfter: 2 * time.Second}
 }
 
 // reread looks at the store whether the credential of that version has been replaced.

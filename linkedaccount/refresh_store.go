@@ -194,6 +194,7 @@ func (s *Store) refreshed(r record, n provider.Refreshed) (record, error) {
 		r.Scopes, r.Missing = n.Scopes, n.Missing
 	}
 	r.claimedAt, r.claimedBy, r.refreshAt = time.Time{}, "", time.Time{}
+	r.LastError, r.LastErrorAt = "", time.Time{}
 	if r.live() {
 		r.refreshAt = s.Schedule.next(r.AuthID, n.Credential, s.now())
 	}
@@ -242,7 +243,11 @@ func (s *Store) RequireReauth(ctx context.Context, o Opened) (flagged bool, err 
 		r.Status = ReauthRequired
 		r.claimedAt, r.claimedBy, r.refreshAt = time.Time{}, "", time.Time{}
 		tx.emit(event.AccountReauthRequired, r.Account, nil)
-		if _, err := s.update(ctx, tx, r); err != nil || !wasAdded {
+		r.LastError, r.LastErrorAt = notAccepted, s.now()
+		if _, err := s.update(ctx, tx, r); err != nil {
+			return err
+		}
+		if err := stopComponents(ctx, tx, r.Account, StoppedReauthRequired); err != nil || !wasAdded {
 			return err
 		}
 		return promise(ctx, tx, r.ID, HostUpdate)

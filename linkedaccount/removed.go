@@ -38,6 +38,9 @@ func (s *Store) Removed(ctx context.Context, authID, subject string) (removed []
 				return err
 			}
 			tx.emitUnlinked(r.Account, RemovedThere)
+			if err := stopComponents(ctx, tx, r.Account, StoppedUnlinked); err != nil {
+				return err
+			}
 			removed = append(removed, Removal{r.Account, messageID})
 		}
 		return nil

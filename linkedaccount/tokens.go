@@ -55,7 +55,7 @@ func NewTokens(o TokensOptions) *Tokens {
 		o.Now = time.Now
 	}
 	t := &Tokens{TokensOptions: o, cache: newCache(), changes: newChanges(o.Redis, o.Log), rests: newRests(), metrics: newMetrics()}
-	o.Store.Changed = t.changed
+	o.Store.Changed, o.Store.Rebound = t.changed, t.rebound
 	return t
 }
 
@@ -73,8 +73,15 @@ func ScheduleOf(connections map[string]*provider.Provider) Schedule {
 // changed drops what is cached of an account, here at once and at the other replicas as soon as
 // they hear of it.
 func (t *Tokens) changed(a Account) {
-	t.cache.drop(change{a.ID, a.HostUserID, a.AuthID})
-	t.changes.announce(change{a.ID, a.HostUserID, a.AuthID})
+	t.forget(change{ID: a.ID, HostUserID: a.HostUserID, AuthID: a.AuthID})
+}
+
+// rebound is changed for the account that a component uses.
+func (t *Tokens) rebound(componentID string) { t.forget(change{Component: componentID}) }
+
+func (t *Tokens) forget(ch change) {
+	t.cache.drop(ch)
+	t.changes.announce(ch)
 }
 
 // For gives the fresh credential of a user's account at a connection: the account that chosen names
@@ -86,6 +93,43 @@ func (t *Tokens) For(ctx context.Context, hostUserID, authID, chosen string) (Op
 		return Opened{}, err
 	}
 	return t.fresh(ctx, e)
+}
+
+// ForComponent is For with the account that a component uses, where that is this user's and at this
+// connection.
+func (t *Tokens) ForComponent(ctx context.Context, hostUserID, authID, componentID string) (Opened, error) {
+	e, err := t.chooseFor(ctx, hostUserID, authID, componentID)
+	if err != nil {
+		return Opened{}, err
+	}
+	return t.fresh(ctx, e)
+}
+
+// ByIDFor is ByID for a credential that is to last for minValid. It is refreshed when it doesn't, if
+// the service's last so long; a caller waits for that, and gets the old one where it can't be had.
+// How long what it gets lasts is in its ExpiresAt.
+func (t *Tokens) ByIDFor(ctx context.Context, id string, minValid time.Duration) (Opened, error) {
+	e, err := t.entry(ctx, id)
+	if err != nil {
+		return Opened{}, err
+	}
+	if now := t.Now(); e.usable() && t.isTooShort(e.Opened, minValid, now) {
+		t.touch(e, now)
+		return t.renewed(ctx, e, now, patience)
+	}
+	return t.fresh(ctx, e)
+}
+
+// isTooShort tells whether a credential does not last for minValid, and another could. What is so
+// young that another would hardly last longer is good enough.
+func (t *Tokens) isTooShort(o Opened, minValid time.Duration, now time.Time) bool {
+	c := o.Credential
+	if c.ExpiresAt.IsZero() || !c.ExpiresAt.Before(now.Add(minValid)) || t.isYoung(c, now) {
+		return false
+	}
+	p, known := t.Connections[o.AuthID]
+	life := lifeOf(c)
+	return known && p.Refresher != nil && p.Connection.CanRefresh(c) && (life == 0 || life >= minValid)
 }
 
 // ByID gives the fresh credential of an account.
@@ -107,7 +151,7 @@ func (t *Tokens) fresh(ctx context.Context, e *entry) (Opened, error) {
 	if e.spentAt.IsZero() || now.Before(e.spentAt) {
 		return e.Opened, nil
 	}
-	return t.renewed(ctx, e, now)
+	return t.renewed(ctx, e, now, earlyPatience)
 }
 
 // unusable tells why no calls may be made as the account.
@@ -119,8 +163,8 @@ func unusable(a Account) error {
 }
 
 // renewed gives a credential in place of one that is about to end. While the old one lasts, a
-// refresh that fails or takes long hurts nobody.
-func (t *Tokens) renewed(ctx context.Context, e *entry, now time.Time) (Opened, error) {
+// refresh that fails or takes longer than early hurts nobody.
+func (t *Tokens) renewed(ctx context.Context, e *entry, now time.Time, early time.Duration) (Opened, error) {
 	valid := now.Before(e.Credential.ExpiresAt)
 	if err := t.rests.of(e.ID, now); err != nil {
 		if valid || errors.Is(err, errStillGood) {
@@ -130,7 +174,7 @@ func (t *Tokens) renewed(ctx context.Context, e *entry, now time.Time) (Opened, 
 	}
 	wait := patience
 	if valid {
-		wait = earlyPatience
+		wait = early
 	}
 	o, err := t.renew(ctx, e.ID, e.TokenVersion, byCaller, wait)
 	if errors.Is(err, errStillGood) {

@@ -31,8 +31,10 @@ func (s *Store) HostRefused(ctx context.Context, id string, version int64) (revo
 		} else if _, err := outbox.Add(ctx, tx.Tx, outbox.Message{Kind: HostDelete, AccountID: id}); err != nil {
 			return err
 		}
-		_, err := s.update(ctx, tx, r)
-		return err
+		if _, err := s.update(ctx, tx, r); err != nil {
+			return err
+		}
+		return stopComponents(ctx, tx, r.Account, StoppedUnlinked)
 	})
 	if err != nil {
 		return "", fmt.Errorf("recording the host's refusal: %w", err)
@@ -58,8 +60,10 @@ func (s *Store) Unlink(ctx context.Context, id string) (hostDeleteID, revokeID s
 		if hostDeleteID, err = replace(ctx, tx, id, HostDelete); err != nil {
 			return err
 		}
-		revokeID, err = outbox.Add(ctx, tx.Tx, outbox.Message{Kind: Revoke, AccountID: id})
-		return err
+		if revokeID, err = outbox.Add(ctx, tx.Tx, outbox.Message{Kind: Revoke, AccountID: id}); err != nil {
+			return err
+		}
+		return stopComponents(ctx, tx, r.Account, StoppedUnlinked)
 	})
 	if err != nil {
 		return "", "", fmt.Errorf("unlinking: %w", err)

@@ -62,12 +62,21 @@ func (c Connection) granted(asked []string, answered json.RawMessage) (scopes, m
 	if !told {
 		return slices.Clone(asked), nil
 	}
+	return scopes, lacking(asked, scopes)
+}
+
+// MissingScopes tells which of the scopes that the connection asks for now are not among those that
+// an account was granted, perhaps when it asked for others.
+func (c Connection) MissingScopes(granted []string) []string { return lacking(c.Scopes, granted) }
+
+// lacking are the scopes that were asked for, and not granted as far as that can be seen.
+func lacking(asked, granted []string) (missing []string) {
 	for _, scope := range asked {
-		if !slices.Contains(scopes, scope) && !seenElsewhere(scope) {
+		if !slices.Contains(granted, scope) && !seenElsewhere(scope) {
 			missing = append(missing, scope)
 		}
 	}
-	return scopes, missing
+	return missing
 }
 
 // readScopes reads the scope member: a list in one string, or an array. The string is cut at spaces
