@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -142,15 +143,20 @@ func stopComponents(ctx context.Context, tx *tx, a Account, why StopReason) erro
 		return fmt.Errorf("stopping components: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
+	var stopped []string
 	for rows.Next() {
 		var id string
 		if err := rows.Scan(&id); err != nil {
 			return fmt.Errorf("stopping components: %w", err)
 		}
-		tx.emitStopped(a, id, why)
+		stopped = append(stopped, id)
 	}
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("stopping components: %w", err)
+	}
+	slices.Sort(stopped)
+	for _, id := range stopped {
+		tx.emitStopped(a, id, why)
 	}
 	return nil
 }
