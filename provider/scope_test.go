@@ -94,3 +94,20 @@ func TestCheckScopes(t *testing.T) {
 		})
 	}
 }
+
+func TestMissingScopes(t *testing.T) {
+	t.Parallel()
+	c := Connection{Scopes: []string{"openid", "offline_access", "read", "write", "admin:org"}}
+	for _, test := range []struct{ granted, want []string }{
+		{nil, []string{"read", "write", "admin:org"}},
+		{[]string{"read", "write", "admin:org", "more"}, nil},
+		{[]string{"admin:org", "Read", "rea"}, []string{"read", "write"}},
+	} {
+		if got := c.MissingScopes(test.granted); !slices.Equal(got, test.want) {
+			t.Errorf("granted %q: missing %q, want %q", test.granted, got, test.want)
+		}
+	}
+	if got := (Connection{}).MissingScopes([]string{"read"}); got != nil {
+		t.Errorf("none asked for: missing %q", got)
+	}
+}
