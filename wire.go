@@ -221,7 +221,7 @@ func (a *app) newServer(service *connect.Service) (*handlers.Server, error) {
 	c := a.config
 	server := &handlers.Server{
 		Connect: service, Calls: a.calls, Pages: pages, ProxySecrets: c.HostProxySecrets, PublicURL: c.PublicURL,
-		HostOrigin: c.HostOrigin, Log: a.log,
+		Log:     a.log,
 		Metrics: newMetrics(a.outbox.Collector(), a.tokens.Collector(), a.calls.Collector()),
 		Ready: []handlers.Check{
 			{Name: "database", Run: a.database.Ping},

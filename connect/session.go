@@ -224,8 +224,19 @@ type Following struct {
 	Session string // its id
 	Origin  string // of the one page that may read this
 	State   State
-	Away    bool // of Open: the browser is at the service, whose pages can cut it off from its opener
+	Step    Step // of Open
 }
+
+// Step is how far an Open session has come. It tells a page whether a window that looks closed may be
+// cut off instead: by the page's own Cross-Origin-Opener-Policy before, by the service's while AtService.
+type Step string
+
+// The steps.
+const (
+	Unopened  Step = "new"     // nobody has opened the ticket page
+	AtTicket  Step = "ticket"  // that page, ours, is shown
+	AtService Step = "service" // the user has been sent on
+)
 
 // Follow tells how a session stands to whoever has its ticket, and says nothing of whom or what.
 // ErrExpired, ErrUnavailable.
@@ -238,11 +249,24 @@ func (s *Service) Follow(ctx context.Context, ticket string) (Following, error) 
 	if err != nil {
 		return Following{}, sessionError(err)
 	}
-	f := Following{Session: session.ID, Origin: s.originOf(session), State: r.State, Away: session.Phase == oauthstate.Sent}
-	if !settled || r.State == Relaying {
+	f := Following{Session: session.ID, Origin: s.originOf(session), State: r.State}
+	switch {
+	case !settled || r.State == Relaying:
 		f.State = Working
+	case r.State == Open:
+		f.Step = stepOf(session.Phase)
 	}
 	return f, nil
+}
+
+func stepOf(p oauthstate.Phase) Step {
+	switch p {
+	case oauthstate.New:
+		return Unopened
+	case oauthstate.Opened:
+		return AtTicket
+	}
+	return AtService
 }
 
 // originOf is the origin of the page that follows a session.

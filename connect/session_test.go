@@ -59,6 +59,7 @@ func TestOpenSession(t *testing.T) {
 	if life := got.ExpiresAt.Sub(before); life < oauthstate.UnopenedLife || life > oauthstate.UnopenedLife+time.Minute {
 		t.Errorf("it expires after %s, want %s", life, oauthstate.UnopenedLife)
 	}
+	f.wantFollowed(t, ticket, connect.Following{Session: got.ID, Origin: ownersPage, State: connect.Open, Step: connect.Unopened})
 	stored, err := f.Sessions.Get(t.Context(), got.ID)
 	if err != nil || stored.By != "key1" || stored.Origin != ownersPage || stored.ReturnURL != ownersPage+"/settings?tab=2#apps" {
 		t.Errorf("stored %+v, %v; want who opened it for which page", stored, err)
@@ -113,10 +114,10 @@ func TestSessionOfABackEnd(t *testing.T) {
 	if err != nil || !slices.Equal(view.Scopes, []string{"profile", "notes.read"}) {
 		t.Errorf("the ticket page names scopes %q, %v; want the session's", view.Scopes, err)
 	}
-	f.wantFollowed(t, ticket, connect.Following{Session: session.ID, Origin: ownersPage, State: connect.Open})
+	f.wantFollowed(t, ticket, connect.Following{Session: session.ID, Origin: ownersPage, State: connect.Open, Step: connect.AtTicket})
 
 	state, cb := f.atCallback(t, ticket)
-	f.wantFollowed(t, ticket, connect.Following{Session: session.ID, Origin: ownersPage, State: connect.Open, Away: true})
+	f.wantFollowed(t, ticket, connect.Following{Session: session.ID, Origin: ownersPage, State: connect.Open, Step: connect.AtService})
 	if status, err := f.SessionStatus(t.Context(), session.ID); err != nil || status.Status != connect.Open || status.AccountID != "" {
 		t.Errorf("at the service: %+v, %v; want open", status, err)
 	}
@@ -156,7 +157,7 @@ func (f *fixture) wantFollowed(t *testing.T, ticket string, want connect.Followi
 func TestSessionOfTheHost(t *testing.T) {
 	f := newOwner(t)
 	ticket := f.opened(t)
-	f.wantFollowed(t, ticket, connect.Following{Session: oauthstate.IDOf(ticket), Origin: hostsPage, State: connect.Open})
+	f.wantFollowed(t, ticket, connect.Following{Session: oauthstate.IDOf(ticket), Origin: hostsPage, State: connect.Open, Step: connect.AtTicket})
 	r, err := f.Result(t.Context(), ticket, browser)
 	if err != nil || r.Origin != hostsPage || r.ReturnURL != "" {
 		t.Errorf("the result page gets %+v, %v; want the host's page", r, err)

@@ -24,6 +24,9 @@ func (s *site) ticket(c echo.Context) error {
 	view, err := s.Connect.Open(c.Request().Context(), ticket, browser)
 	if mayBeBound(err) {
 		s.cookies.set(c.Response(), session, browser)
+		if c.QueryParam("window") != "" {
+			s.cookies.markWindow(c.Response(), session)
+		}
 	}
 	if err != nil {
 		return err
@@ -99,6 +102,8 @@ func (s *site) result(c echo.Context) error {
 		view.TryAgain = ticketPath(ticket)
 	}
 	s.tellOpener(&view, result, ticket, c.QueryParam("relayed") != "")
+	view.Window = s.cookies.isWindow(c.Request(), oauthstate.IDOf(ticket))
+	view.Return = returnAddress(result)
 	return s.writePage(c, http.StatusOK, page{Page: view, script: true})
 }
 
@@ -117,11 +122,33 @@ func (s *site) tellOpener(view *templates.Result, result connect.Result, ticket 
 		}
 	case connect.Open, connect.Working:
 	}
-	if s.HostOrigin == "" {
+	if result.Origin == "" {
 		view.Message = ""
 	}
-	view.Origin = s.HostOrigin
+	view.Origin = result.Origin
 	view.Stalled = result.Stalled && view.Message == "" // not on the very page that asks the host
+}
+
+// returnAddress is where the user goes on when a session has ended, with how it did.
+func returnAddress(result connect.Result) string {
+	status := "failure"
+	switch result.State {
+	case connect.Linked, connect.Pending:
+		status = "success"
+	case connect.Failed:
+	case connect.Open, connect.Working, connect.Relaying:
+		return ""
+	}
+	u, err := url.Parse(result.ReturnURL)
+	if err != nil || result.ReturnURL == "" {
+		return ""
+	}
+	told := url.Values{"linkgate_session": {result.Session}, "linkgate_status": {status}}.Encode()
+	if u.RawQuery != "" {
+		told = u.RawQuery + "&" + told // the owner's own stay as they are written
+	}
+	u.RawQuery = told
+	return u.String()
 }
 
 // head answers without a body and without calling anybody.

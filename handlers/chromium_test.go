@@ -164,7 +164,8 @@ func newStage(t *testing.T, hostOrigin func(opener string) string) stage {
 	</script><h1 id=host>host</h1>`)
 	site := httptest.NewUnstartedServer(nil)
 	siteURL := "http://" + site.Listener.Addr().String()
-	b := newBench(t, func(s *Server) { s.PublicURL, s.HostOrigin = siteURL, hostOrigin(opener) })
+	b := newBench(t, func(s *Server) { s.PublicURL = siteURL })
+	b.origin = hostOrigin(opener)
 	site.Config.Handler = b.handler
 	site.Start()
 	t.Cleanup(site.Close)

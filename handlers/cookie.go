@@ -68,6 +68,22 @@ func (k cookies) set(w http.ResponseWriter, sessionID, value string) {
 	})
 }
 
+// markWindow notes that the session has a window of its own, opened by linkgate.js: that window can be
+// closed, also when a page on the way has cut it off from its opener, and its owner's page is still there.
+func (k cookies) markWindow(w http.ResponseWriter, sessionID string) {
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // as in set
+		Name: k.windowName(sessionID), Value: "1", Path: "/", MaxAge: int(cookieLife.Seconds()),
+		HttpOnly: true, Secure: k.secure, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// isWindow tells whether markWindow was.
+func (k cookies) isWindow(r *http.Request, sessionID string) bool {
+	return len(r.CookiesNamed(k.windowName(sessionID))) > 0
+}
+
+func (k cookies) windowName(sessionID string) string { return k.name(sessionID) + "-window" }
+
 // formToken is what our own forms carry: only a page made for this browser has it. It reveals
 // nothing of the cookie.
 func formToken(browser string) string {

@@ -54,6 +54,8 @@ type fake struct {
 	result       connect.Result
 	cb           provider.Callback
 	values       map[string]secret.Text
+	origin       string                                    // of the page that results are for
+	following    connect.Following                         // of Follow
 	check        func(values map[string]secret.Text) error // of Continue; nil: all is well
 }
 
@@ -101,8 +103,16 @@ func (f *fake) Continue(_ context.Context, ticket, browser string, values map[st
 }
 
 func (f *fake) Result(_ context.Context, ticket, browser string) (connect.Result, error) {
-	return f.result, f.called("Result", ticket, browser)
+	r := f.result
+	r.Origin = f.origin
+	return r, f.called("Result", ticket, browser)
 }
+
+func (f *fake) Follow(_ context.Context, ticket string) (connect.Following, error) {
+	return f.following, f.called("Follow", ticket)
+}
+
+func (f *fake) MayFollow(origin string) bool { return origin == hostOrigin }
 
 func (f *fake) Complete(_ context.Context, authID, browser, state string, cb provider.Callback) (string, error) {
 	f.cb = cb
@@ -179,14 +189,15 @@ func newBench(t *testing.T, change ...func(*Server)) *bench {
 	b := &bench{log: &bytes.Buffer{}, caller: &fakeCaller{}, fake: &fake{
 		address: "https://github.example/authorize?client_id=x",
 		view:    connect.View{ServiceName: "GitHub", HostUserID: "alice", HostUserName: "Alice"},
+		origin:  hostOrigin,
 		result:  connect.Result{Ticket: aTicket, State: connect.Linked, ServiceName: "GitHub", AccountName: "octocat"},
 	}}
 	b.server = &Server{
 		Connect: b.fake, Calls: b.caller, Pages: pages,
 		ProxySecrets: []secret.Text{secret.New(proxySecret), {}, secret.New(oldSecret)},
-		PublicURL:    publicURL, HostOrigin: hostOrigin,
-		Log:     slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Metrics: prometheus.NewRegistry(),
+		PublicURL:    publicURL,
+		Log:          slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Metrics:      prometheus.NewRegistry(),
 	}
 	for _, c := range change {
 		c(b.server)

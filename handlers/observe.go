@@ -19,9 +19,10 @@ import (
 type audience int
 
 const (
-	host    audience = iota // with the envelope
-	through                 // the host, by a service or the app; by us, with the envelope, when they can't be asked
-	browser                 // with a page
+	host       audience = iota // with the envelope
+	through                    // the host, by a service or the app; by us, with the envelope, when they can't be asked
+	browser                    // with a page
+	ownersPage                 // a page of the owner's own, with JSON or a file
 )
 
 const requestIDHeader = "X-Request-Id"
@@ -125,7 +126,7 @@ func (s *site) answer(c echo.Context, to audience, id *requestID, err error) err
 
 // logRequest writes the one line about a request. It names the route, not the address: that may
 // hold a ticket, a code or a state, and what is below /call may say something about a person. The
-// host's requests that went well are many and say little; neither does another's answer that is an
+// host's requests that went well, and those of pages that wait, are many and say little; neither does another's answer that is an
 // error tell of a fault of ours.
 func (s *site) logRequest(c echo.Context, r route, id *requestID, elapsed time.Duration, err error) {
 	ctx, status := c.Request().Context(), c.Response().Status
@@ -135,7 +136,7 @@ func (s *site) logRequest(c echo.Context, r route, id *requestID, elapsed time.D
 		level = slog.LevelDebug
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
-	case err == nil && r.audience == host:
+	case err == nil && (r.audience == host || r.audience == ownersPage):
 		level = slog.LevelDebug
 	}
 	if !s.Log.Enabled(ctx, level) {

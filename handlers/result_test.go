@@ -39,8 +39,8 @@ func TestResultTellsTheOpener(t *testing.T) {
 		{"relaying, nobody to tell", "", "", relaying, "", "/result?relayed=1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			b := newBench(t, func(s *Server) { s.HostOrigin = tc.origin })
-			b.result = tc.result
+			b := newBench(t)
+			b.result, b.origin = tc.result, tc.origin
 			page := b.asBrowser("GET", "/connect/"+aTicket+"/result"+tc.query).Body.String()
 			if got := attribute(t, page, "data-message"); got != tc.message {
 				t.Errorf("got message %q, want %q", got, tc.message)
@@ -78,7 +78,8 @@ func TestHostThatDoesNotRelay(t *testing.T) {
 		{"nobody to ask", "", "", silent, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			b := newBench(t, func(s *Server) { s.HostOrigin = tc.origin })
+			b := newBench(t)
+			b.origin = tc.origin
 			b.result = connect.Result{State: connect.Relaying, FinishToken: secret.New("finish-token"), Stalled: tc.stalled}
 			page := b.asBrowser("GET", "/connect/"+aTicket+"/result"+tc.query).Body.String()
 			for what, want := range map[string]bool{

@@ -6,6 +6,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	pages "linkgate/browser"
 )
 
 // route is one line of the public listener's table.
@@ -37,9 +39,15 @@ func (s *site) routes() []route {
 		{http.MethodPost, "/connect/:ticket", browser, s.carryOn},
 		{http.MethodGet, "/connect/:ticket/result", browser, s.result},
 		{http.MethodHead, "/connect/:ticket/result", browser, head},
+		{http.MethodGet, "/connect/:ticket/status", ownersPage, s.status},
 		{http.MethodGet, "/callback/:auth_id", browser, s.callback},
 		{http.MethodHead, "/callback/:auth_id", browser, head},
 		{http.MethodPost, "/callback/:auth_id", browser, s.callbackPosted},
+
+		{http.MethodGet, "/linkgate.js", ownersPage, file(pages.Script())},
+		{http.MethodHead, "/linkgate.js", ownersPage, file(pages.Script())},
+		{http.MethodGet, "/linkgate.d.ts", ownersPage, file(pages.Types())},
+		{http.MethodHead, "/linkgate.d.ts", ownersPage, file(pages.Types())},
 	}
 }
 

@@ -26,7 +26,6 @@ type Server struct {
 	Pages        *templates.Pages
 	ProxySecrets []secret.Text // any of them proves the host; empty ones prove nothing
 	PublicURL    string        // ours, an origin: decides cookie, HSTS and what counts as cross-origin
-	HostOrigin   string        // the one origin that result pages post to; may be empty: they post nothing
 	Log          *slog.Logger
 	Metrics      *prometheus.Registry // ours are registered there; /metrics shows all of it
 	Ready        []Check              // what /readyz asks; may be empty
@@ -71,6 +70,12 @@ type sessions interface {
 	Result(ctx context.Context, ticket, browser string) (connect.Result, error)
 }
 
+// follower tells a page what has become of the window that it has opened.
+type follower interface {
+	Follow(ctx context.Context, ticket string) (connect.Following, error)
+	MayFollow(origin string) bool
+}
+
 // completer takes what the service sent back through the browser.
 type completer interface {
 	Complete(ctx context.Context, authID, browser, state string, cb provider.Callback) (ticket string, err error)
@@ -82,6 +87,7 @@ type useCases interface {
 	disconnector
 	remover
 	sessions
+	follower
 	completer
 }
 

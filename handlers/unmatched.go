@@ -49,7 +49,7 @@ func isOurs(path string) bool {
 			return true
 		}
 	}
-	return path == "/openapi.json" || path == "/docs" || path == "/linkgate.js"
+	return path == "/openapi.json" || path == "/docs" || path == "/linkgate.js" || path == "/linkgate.d.ts"
 }
 
 func audienceOf(r *http.Request) audience {

@@ -15,6 +15,9 @@ type Result struct {
 	TryAgain string // path of the ticket page: every attempt begins there, with its warning; empty: not offered
 	Refresh  string // address to look again at, for working and relaying
 
+	Return string // address of the app that the user came from, if it is to be offered; empty: it is not
+	Window bool   // the page is in a window of its own, which may close itself even if nobody seems to have opened it
+
 	Message string // for the window that opened this one; empty: nothing is posted
 	Origin  string // the one origin that may read it; empty: nothing is posted
 }
@@ -111,6 +114,46 @@ func (r Result) Leave() string {
 		return "2500"
 	case r.State == "pending" && len(r.Missing) == 0:
 		return "4500"
+	}
+	return ""
+}
+
+// back is the address of Return, safe to be led to.
+func (r Result) back() string {
+	if r.Return == "" {
+		return ""
+	}
+	return string(address(r.Return))
+}
+
+// GoesBack tells whether a page that nobody has opened leads back by itself: not out of a window of its
+// own, whose page waits elsewhere, and not where there is more to read or to decide. Who has said no at
+// the service knows what happened.
+func (r Result) GoesBack() bool {
+	said := r.State == "failed" && r.Reason == "denied"
+	return r.Return != "" && !r.Window && (said || r.Leave() != "")
+}
+
+// goBack is after how many milliseconds it does.
+func (r Result) goBack() string {
+	if !r.GoesBack() {
+		return ""
+	}
+	return "1500"
+}
+
+// returnClass makes the way back the page's button, unless there is a better one.
+func (r Result) returnClass() string {
+	if r.CanRetry() || r.Window {
+		return "button quiet"
+	}
+	return "button"
+}
+
+// own is set in a window of its own.
+func (r Result) own() string {
+	if r.Window {
+		return "yes"
 	}
 	return ""
 }

@@ -46,6 +46,9 @@ func everyPage() map[string]Page {
 		"form again, all wrong": Ticket{UserID: "u", Action: "/connect/x", Form: true, Again: true, Fields: aForm()},
 		"relay":                 Relay{Action: "/callback/x", Fields: []RelayField{{"code", `"><script>alert(1)</script>`}, {"state", "'\"&"}}},
 		"failed oddly":          Result{State: "failed", Reason: "no such reason", TryAgain: "/connect/x"},
+		"linked, returns":       Result{State: "linked", ServiceName: hostile, Return: "https://app.example/?a=" + hostile},
+		"denied, returns":       Result{State: "failed", Reason: "denied", TryAgain: "/connect/x", Return: "https://app.example/"},
+		"linked, in its window": Result{State: "linked", Return: "https://app.example/", Window: true},
 		"stalled":               Result{State: "relaying", Stalled: true, ServiceName: hostile, TryAgain: "/connect/x", Refresh: "/connect/x/result"},
 	}
 	for _, state := range []string{"working", "relaying", "linked", "pending"} {
@@ -111,7 +114,7 @@ func parse(t *testing.T, page string) document {
 func (d *document) element(e xml.StartElement) {
 	for _, a := range e.Attr {
 		switch {
-		case e.Name.Local == "a" && a.Name.Local == "href" && leavesNoTrace(e):
+		case e.Name.Local == "a" && a.Name.Local == "href" && (leavesNoTrace(e) || leadsBack(e)):
 		case e.Name.Local == "html" && a.Name.Local == "lang":
 			d.lang = a.Value
 		case e.Name.Local == "html" && a.Name.Local == "dir":
@@ -147,6 +150,16 @@ func leavesNoTrace(e xml.StartElement) bool {
 		}
 	}
 	return target == "_blank" && rel == "noopener noreferrer" && (strings.HasPrefix(href, "https:") || href == "#ZgotmplZ")
+}
+
+// leadsBack tells the one link out of our window: to the app that the user came from, at an origin that
+// the operator has allowed.
+func leadsBack(e xml.StartElement) bool {
+	attributes := map[string]string{}
+	for _, a := range e.Attr {
+		attributes[a.Name.Local] = a.Value
+	}
+	return attributes["id"] == "return" && attributes["rel"] == "noreferrer" && strings.HasPrefix(attributes["href"], "https://app.example/")
 }
 
 func (d *document) text(element, text string) {
