@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -99,6 +100,9 @@ func habits(c provider.Connection) []string {
 	}
 	if place := credentialHabit(c.Credential); place != "" {
 		all = append(all, place)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Calls.Headers)) {
+		all = append(all, "Calls carry the header "+name+": "+c.Calls.Headers[name]+".")
 	}
 	return append(all, revocationHabit(c))
 }

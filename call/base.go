@@ -14,8 +14,8 @@ import (
 	"linkgate/provider"
 )
 
-// ErrNoTarget: the account lacks a value that calls.base_url needs, or has one that does not fit
-// there. Errors that wrap it are *TargetError.
+// ErrNoTarget: the account lacks a value that calls.base_url or calls.headers need, or has one that
+// does not fit there. Errors that wrap it are *TargetError.
 var ErrNoTarget = errors.New("the account has no address to call")
 
 // TargetError wraps ErrNoTarget and names the placeholder. The value stays out: it is the user's.

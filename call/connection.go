@@ -24,6 +24,7 @@ type connection struct {
 	settings  provider.Connection
 	rules     rules // none: nothing is allowed
 	base      base
+	headers   fixedHeaders
 	applier   provider.Applier
 	transport http.RoundTripper
 	breakers  *breakers
@@ -47,6 +48,7 @@ func newConnection(of *provider.Provider, o Options, m *metrics) (*connection, e
 	}
 	c.base, _ = parseBase(settings.Calls.BaseURL)
 	c.rules, _ = parseRules(settings.Calls.Allow)
+	c.headers = newFixedHeaders(settings.Calls.Headers)
 	c.transport = newTransport(o)
 	c.breakers = newBreakers(o.Log, settings.AuthID, strings.Contains(c.base.host, "{"))
 	return c, nil

@@ -110,6 +110,7 @@ func (e *exchange) rewriteBody(out *http.Request) {
 		return
 	}
 	stripRequest(out.Trailer, e.connection.settings)
+	e.connection.headers.drop(out.Trailer)
 	e.upload.trailer = func() {
 		for name := range out.Trailer {
 			out.Trailer[name] = e.incoming.Trailer[name]
@@ -117,10 +118,13 @@ func (e *exchange) rewriteBody(out *http.Request) {
 	}
 }
 
-// aim points a request at the service and puts the credential in.
+// aim points a request at the service, and puts the connection's headers and the credential in.
 func (e *exchange) aim(out *http.Request) error {
 	target, err := e.connection.base.target(e.path, e.query, e.account.Account)
 	if err != nil {
+		return err
+	}
+	if err := e.connection.headers.put(out.Header, e.account.Account); err != nil {
 		return err
 	}
 	out.URL, out.Host = target, ""

@@ -98,7 +98,7 @@ func meanings() []meaning {
 		{call.ErrBadPath, badPath()},
 		{call.ErrBadBody, badBody()},
 		{call.ErrFormTooLong, failure{http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "Forms are signed for this service, and may have 64 KiB. Send less, or another content type that the service takes.", templates.BadRequest, 0}},
-		{call.ErrNoTarget, failure{http.StatusConflict, "NO_TARGET", "The account lacks a value that calls.base_url needs, or has one that does not fit.", templates.Internal, 0}},
+		{call.ErrNoTarget, failure{http.StatusConflict, "NO_TARGET", "The account lacks a value that calls.base_url or calls.headers need, or has one that does not fit.", templates.Internal, 0}},
 		{call.ErrNotAllowed, failure{http.StatusForbidden, "NOT_ALLOWED", "The connection does not allow this call.", templates.Forbidden, 0}},
 		{call.ErrTooMany, failure{http.StatusTooManyRequests, "TOO_MANY_REQUESTS", "There were too many calls by this user.", templates.TooMany, time.Second}},
 		{call.ErrRefused, failure{http.StatusBadGateway, "SERVICE_REFUSED", "The service refuses Linkgate's client; the operator of the app must look.", templates.Internal, 0}},

@@ -74,7 +74,7 @@ func (f *keyForm) verified(ctx context.Context, c Credential, values map[string]
 	if f.conn.Identity.URL != "" {
 		return f.identify(ctx, c)
 	}
-	if err := f.client.getAny(ctx, opVerify, f.conn.Verify.URL, f.authorize(c)); err != nil {
+	if err := f.client.getAny(ctx, opVerify, f.conn.Verify.URL, f.conn.asAPI(f.authorize(c))); err != nil {
 		return Identity{}, err
 	}
 	return Identity{Issuer: originOf(f.conn.Verify.URL), Subject: f.subject(c, values)}, nil
@@ -117,7 +117,7 @@ func (f *keyForm) place() CredentialPlace {
 // service shares.
 func (c Connection) identityAt(ctx context.Context, client *client, authorize func(*http.Request)) (Identity, error) {
 	var profile document
-	if err := client.askJSON(ctx, opIdentify, c.Identity.URL, c.Identity.Body, authorize, &profile); err != nil {
+	if err := client.askJSON(ctx, opIdentify, c.Identity.URL, c.Identity.Body, c.asAPI(authorize), &profile); err != nil {
 		return Identity{}, err
 	}
 	identity, err := c.identityOf(profile, cmp.Or(c.Issuer, originOf(c.Identity.URL)))

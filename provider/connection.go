@@ -97,6 +97,8 @@ type CredentialPlace struct {
 type CallRules struct {
 	BaseURL string   `yaml:"base_url"` // with {placeholders}; empty: no calls
 	Allow   []string `yaml:"allow"`    // "GET /repos/**"; empty: nothing
+	// Headers are set on every call, in place of the caller's own: name → value, with {placeholders}.
+	Headers map[string]string `yaml:"headers"`
 }
 
 // AppRules say what the owner's own app gets with each request.
@@ -177,7 +179,7 @@ func (c Connection) Clone() Connection {
 	c.AuthorizeParams = maps.Clone(c.AuthorizeParams)
 	c.TokenParams = maps.Clone(c.TokenParams)
 	c.Identity.Settings = maps.Clone(c.Identity.Settings)
-	c.Calls.Allow = slices.Clone(c.Calls.Allow)
+	c.Calls.Allow, c.Calls.Headers = slices.Clone(c.Calls.Allow), maps.Clone(c.Calls.Headers)
 	c.Registration.Metadata = maps.Clone(c.Registration.Metadata)
 	c.Resource, c.Fields = slices.Clone(c.Resource), slices.Clone(c.Fields)
 	c.Login.Params, c.Refresh.Params = maps.Clone(c.Login.Params), maps.Clone(c.Refresh.Params)

@@ -52,17 +52,20 @@ func (c Connection) fits(f Field, value string) bool {
 			return false
 		}
 	}
+	if c.inHeaders(f.Key) && !IsHeaderValue(value) {
+		return false
+	}
 	return !slices.ContainsFunc(c.templates(), func(template *string) bool {
 		return strings.Contains(*template, "{"+f.Key+"}") && !fitsURL(*template, f.Key, value)
 	})
 }
 
-// asked are the fields whose values stand in URLs. They are kept with the account.
+// asked are the fields whose values stand in URLs, or in headers of calls. They are kept with the account.
 func (c Connection) asked() []string {
 	var keys []string
 	for _, f := range c.Fields {
 		used := slices.ContainsFunc(c.templates(), func(template *string) bool { return strings.Contains(*template, "{"+f.Key+"}") })
-		if used && !f.Secret {
+		if (used || c.inHeaders(f.Key)) && !f.Secret {
 			keys = append(keys, f.Key)
 		}
 	}

@@ -205,7 +205,7 @@ func (o *oauth1Service) profile(ctx context.Context, c Credential) (profile docu
 		return document{}, &Error{Op: opIdentify, Kind: ErrUnavailable, Code: "identity.url is no URL"}
 	}
 	req.Header.Set("Accept", "application/json")
-	oauth1Applier{o.signer}.Apply(req, c)
+	o.conn.asAPI(func(r *http.Request) { oauth1Applier{o.signer}.Apply(r, c) })(req)
 	err = o.client.do(ctx, leg{op: opIdentify, req: req}, func(ans answer) error {
 		if err := oauth1Refusal(opIdentify, ans); err != nil {
 			return o.ifRejected(err, ans)

@@ -119,7 +119,7 @@ const opIdentify = "reading the identity"
 
 func (i *oauth2Identifier) read(ctx context.Context, c Credential) (profile document, err error) {
 	authorize := func(r *http.Request) { applier{place: i.conn.Credential}.Apply(r, c) }
-	err = i.client.askJSON(ctx, opIdentify, i.conn.Identity.URL, i.conn.Identity.Body, authorize, &profile)
+	err = i.client.askJSON(ctx, opIdentify, i.conn.Identity.URL, i.conn.Identity.Body, i.conn.asAPI(authorize), &profile)
 	return profile, err
 }
 

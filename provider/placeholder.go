@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"regexp"
@@ -17,14 +18,11 @@ func (c *Connection) templates() []*string {
 	}
 }
 
-// filled is the connection with settings in its URLs. calls.base_url stays as it is: package call
-// fills it in, for the identity can have settings of its own.
+// filled is the connection with settings in its URLs. calls may lack some after it: the identity can
+// have settings of its own, and package call fills those in.
 func (c Connection) filled(settings map[string]string) (Connection, error) {
 	c = c.Clone()
 	for _, template := range c.templates() {
-		if template == &c.Calls.BaseURL {
-			continue
-		}
 		for key, value := range settings {
 			placeholder := "{" + key + "}"
 			if !strings.Contains(*template, placeholder) {
@@ -35,9 +33,14 @@ func (c Connection) filled(settings map[string]string) (Connection, error) {
 			}
 			*template = strings.ReplaceAll(*template, placeholder, value)
 		}
-		if placeholderForm.MatchString(*template) {
+		if template != &c.Calls.BaseURL && placeholderForm.MatchString(*template) {
 			return Connection{}, &Error{Op: "finding the customer's address", Kind: ErrNotVerified, Code: "a setting is missing"}
 		}
+	}
+	for name, value := range c.Calls.Headers {
+		c.Calls.Headers[name] = placeholderForm.ReplaceAllStringFunc(value, func(found string) string {
+			return cmp.Or(settings[strings.Trim(found, "{}")], found)
+		})
 	}
 	return c, nil
 }

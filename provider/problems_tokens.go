@@ -95,15 +95,15 @@ func headerProblem(key, name string) []Problem {
 	if !httpguts.ValidHeaderFieldName(name) {
 		return []Problem{{key, shown(name) + " can't be a header's name", "use letters, digits and -, such as X-Api-Key"}}
 	}
-	if isReservedHeader(name) {
+	if IsReservedHeader(name) {
 		return []Problem{{key, shown(name) + " means something else", "name the header in which the service wants the credential"}}
 	}
 	return nil
 }
 
-// isReservedHeader tells headers that make a request what it is, that stay on one connection (RFC
+// IsReservedHeader tells headers that make a request what it is, that stay on one connection (RFC
 // 9110 §7.6.1), or that are ours and the host's.
-func isReservedHeader(name string) bool {
+func IsReservedHeader(name string) bool {
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	switch name {
 	case "Host", "Cookie", "Connection", "Proxy-Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade",

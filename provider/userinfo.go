@@ -59,7 +59,7 @@ func (u *userinfo) read(ctx context.Context, m *metadata, c Credential) (told do
 		return document{}, &Error{Op: opUserinfo, Kind: ErrUnsupported, Code: "no userinfo endpoint"}
 	}
 	bearer := func(r *http.Request) { applier{}.Apply(r, c) } // whatever the service's API wants
-	err = u.client.getJSON(ctx, opUserinfo, address, bearer, &told)
+	err = u.client.getJSON(ctx, opUserinfo, address, u.conn.asAPI(bearer), &told)
 	return told, err
 }
 
