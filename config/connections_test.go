@@ -113,7 +113,7 @@ func TestUnknownKeyRemedy(t *testing.T) {
 		"colour":              "Known here: ",
 		"calls: {baseUrl":     "Did you mean base_url?",
 		"calls: {alow":        "Did you mean allow?",
-		"calls: {x":           "Known here: allow, base_url.",
+		"calls: {x":           "Known here: allow, base_url, headers.",
 		"app: {injection":     "Known here: inject.",
 		"app: {injects":       "Did you mean inject?",
 		"credential: {headr":  "Did you mean header?",
