@@ -41,6 +41,7 @@ var only = map[string][]string{
 // workshop packages are tools and help for tests: nothing that ships imports them.
 var workshop = []string{
 	"linkgate/testservers", "linkgate/database/databasetest", "linkgate/e2e", "linkgate/bench", "linkgate/scripts",
+	"linkgate/openapi/generate",
 }
 
 // vague names tell nothing of what a package is for, and attract everything.
