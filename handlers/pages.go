@@ -68,9 +68,12 @@ func (p pageHeaders) set(h http.Header) {
 // Chromium holds form-action against every redirect that follows a form, and from a service's
 // authorization endpoint a sign-in may go on to identity providers that nobody can list here. A form
 // for keys and passwords leads to us alone, so there nobody could have it sent anywhere else.
-func (p pageHeaders) policy(of page) string {
+func (p pageHeaders) policy(of page) string { return p.policyWith(p.style, of) }
+
+// policyWith is the policy of a page that has a style of its own.
+func (p pageHeaders) policyWith(style string, of page) string {
 	var b strings.Builder
-	b.WriteString("default-src 'none'; base-uri 'none'; frame-ancestors 'none'; img-src data:; style-src " + p.style)
+	b.WriteString("default-src 'none'; base-uri 'none'; frame-ancestors 'none'; img-src data:; style-src " + style)
 	if of.script {
 		b.WriteString("; script-src " + p.script)
 	}

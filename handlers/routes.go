@@ -48,6 +48,10 @@ func (s *site) routes() []route {
 		{http.MethodHead, "/linkgate.js", ownersPage, file(pages.Script())},
 		{http.MethodGet, "/linkgate.d.ts", ownersPage, file(pages.Types())},
 		{http.MethodHead, "/linkgate.d.ts", ownersPage, file(pages.Types())},
+		{http.MethodGet, "/openapi.json", browser, s.document},
+		{http.MethodHead, "/openapi.json", browser, s.document},
+		{http.MethodGet, "/docs", browser, s.docs},
+		{http.MethodHead, "/docs", browser, s.docs},
 	}
 }
 

@@ -96,9 +96,9 @@ func TestWhereRequestsGo(t *testing.T) {
 		{"POST /hooks/gh/removed", "UNAUTHORIZED"}, // the host's secret is not the service's
 		{"POST /hooks/gh/x", "NOT_FOUND"},
 		{"GET /hooks", "NOT_FOUND"},
-		{"GET /openapi.json", "NOT_FOUND"},
+		{"POST /openapi.json", "METHOD_NOT_ALLOWED"},
 		{"GET /openapi%2Ejson", "NOT_FOUND"},
-		{"GET /docs", "NOT_FOUND"},
+		{"POST /docs", "METHOD_NOT_ALLOWED"},
 		{"POST /linkgate.js", "METHOD_NOT_ALLOWED"},
 		{"POST /linkgate.d.ts", "METHOD_NOT_ALLOWED"},
 		{"GET /docs/mine", "app: alice GET /docs/mine"},
