@@ -1,10 +1,14 @@
 package oauthstate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +19,16 @@ import (
 // embeddedMost is how many keys the embedded Redis holds before it takes no new ones: a session
 // is less than 2 KiB, so that a flood of clicks costs the process some 100 MB at the most.
 const embeddedMost = 50_000
+
+// EvictedPrefix begins the keys of answers that are kept for a day (package idempotency). So many as
+// there may be of those in a day would leave no room for sessions: the embedded Redis holds at most
+// evictedMost of them, and evictedBytes in all, and gives up the oldest.
+const (
+	EvictedPrefix = "linkgate:idempotency:"
+	evictedMost   = 20_000
+	evictedBytes  = 64 << 20
+	claimLife     = time.Minute // what has no longer to live is a claim, or about to go
+)
 
 // errFull: the embedded Redis holds as much as it may.
 var errFull = errors.New("too many sessions at once for the embedded Redis; set REDIS_URL")
@@ -58,8 +72,43 @@ func (e *Embedded) tick(every time.Duration) {
 		case now := <-t.C:
 			e.server.FastForward(now.Sub(last))
 			last = now
+			e.evict(evictedMost, evictedBytes)
 			e.full.Store(len(e.server.Keys()) >= embeddedMost)
 		}
+	}
+}
+
+// evict gives up the oldest of what begins with EvictedPrefix: those that have the least to live.
+func (e *Embedded) evict(most, bytes int) {
+	lives := map[string]time.Duration{}
+	size := 0
+	for _, key := range e.server.Keys() {
+		if !strings.HasPrefix(key, EvictedPrefix) {
+			continue
+		}
+		value, _ := e.server.Get(key) // nothing, if it has just gone
+		size += len(value)
+		lives[key] = 0
+	}
+	if len(lives) <= most && size <= bytes {
+		return
+	}
+	for key := range lives {
+		lives[key] = e.server.TTL(key)
+	}
+	oldest := slices.SortedFunc(maps.Keys(lives), func(a, b string) int { return cmp.Compare(lives[a], lives[b]) })
+	left := len(oldest)
+	for _, key := range oldest {
+		if left <= most && size <= bytes {
+			return
+		}
+		if lives[key] <= claimLife {
+			continue
+		}
+		value, _ := e.server.Get(key)
+		e.server.Del(key)
+		size -= len(value)
+		left--
 	}
 }
 

@@ -30,7 +30,7 @@ func Dial(url secret.Text) (*redis.Client, error) {
 // Ping tells whether Redis answers.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.Redis.Ping(ctx).Err(); err != nil {
-		return unavailable("pinging", err)
+		return Unavailable("pinging", err)
 	}
 	return nil
 }

@@ -36,14 +36,15 @@ func (s *Store) Create(ctx context.Context, session Session) error {
 		return s.confirmCreated(ctx, session.ID, string(value))
 	}
 	if err != nil {
-		return unavailable("storing session", err)
+		return Unavailable("storing session", err)
 	}
 	return nil
 }
 
-// unavailable keeps of an error that Redis itself tells the word that it begins with (WRONGPASS,
-// LOADING): the rest can repeat a command, and AUTH has the password in it.
-func unavailable(what string, err error) error {
+// Unavailable is ErrUnavailable with what was being done and why it failed. Of an error that Redis
+// itself tells it keeps the word that it begins with (WRONGPASS, LOADING): the rest can repeat a
+// command, and AUTH has the password in it.
+func Unavailable(what string, err error) error {
 	var told redis.Error
 	if errors.As(err, &told) {
 		word, _, _ := strings.Cut(told.Error(), " ")
@@ -57,7 +58,7 @@ func unavailable(what string, err error) error {
 func (s *Store) confirmCreated(ctx context.Context, id, value string) error {
 	found, err := s.Redis.Get(ctx, key(id)).Result()
 	if err != nil {
-		return unavailable("storing session", err)
+		return Unavailable("storing session", err)
 	}
 	if found != value {
 		return fmt.Errorf("storing session: %w", ErrChanged)
@@ -77,7 +78,7 @@ func (s *Store) read(ctx context.Context, id string) (Session, string, error) {
 		return Session{}, "", ErrNotFound
 	}
 	if err != nil {
-		return Session{}, "", unavailable("reading session", err)
+		return Session{}, "", Unavailable("reading session", err)
 	}
 	var session Session
 	if err := json.Unmarshal([]byte(value), &session); err != nil {
@@ -153,7 +154,7 @@ func (s *Store) confirmSwapped(ctx context.Context, id, value string, cause erro
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*timeout)
 	defer cancel()
 	if found, err := s.Redis.Get(ctx, key(id)).Result(); err != nil || found != value {
-		return unavailable("storing session", cause)
+		return Unavailable("storing session", cause)
 	}
 	return nil
 }
@@ -162,7 +163,7 @@ func (s *Store) confirmSwapped(ctx context.Context, id, value string, cause erro
 func (s *Store) Left(ctx context.Context, id string) (time.Duration, error) {
 	left, err := s.Redis.PTTL(ctx, key(id)).Result()
 	if err != nil {
-		return 0, unavailable("asking how long a session lives", err)
+		return 0, Unavailable("asking how long a session lives", err)
 	}
 	if left < 0 { // -2: gone; -1, without an end, no session is
 		return 0, ErrNotFound
@@ -174,7 +175,7 @@ func (s *Store) Left(ctx context.Context, id string) (time.Duration, error) {
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	now, err := s.Redis.Time(ctx).Result()
 	if err != nil {
-		return time.Time{}, unavailable("asking for the time", err)
+		return time.Time{}, Unavailable("asking for the time", err)
 	}
 	return now, nil
 }
