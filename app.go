@@ -111,6 +111,7 @@ func (a *app) work(ctx context.Context) {
 	all.Go(func() { a.reseal(ctx) })
 	all.Go(func() { a.tokens.Run(ctx) })
 	all.Go(func() { a.clients.Run(ctx) })
+	all.Go(func() { a.events.Run(ctx, a.outbox, a.log) })
 	if err := a.outbox.Run(ctx); err != nil && ctx.Err() == nil {
 		a.log.Error("the outbox has stopped", "error", err)
 	}

@@ -14,8 +14,8 @@ import (
 )
 
 const outboxHelp = `Whatever Linkgate owes to the host or to a service is a promise in its database: to add an
-account at the host, to delete one there, to revoke a credential at the service. It is tried until
-it is kept, less and less often, for a week. Then it is a dead letter: nobody tries it any more
+account at the host, to delete one there, to revoke a credential at the service, to tell your back
+end of an event. It is tried until it is kept, less and less often, for a week (events: three days). Then it is a dead letter: nobody tries it any more
 until you have found out why and retry it. Prometheus sees the same as linkgate_outbox_pending,
 linkgate_outbox_dead_letters and linkgate_outbox_oldest_pending_seconds.
 
@@ -79,7 +79,7 @@ func newOutboxRetry() *cobra.Command {
 		Use:   "retry ID… | --all-dead",
 		Short: "Have promises tried again now",
 		Long: `Makes promises due now, dead letters too; a running server tries them within a second or two. A dead
-letter has another week from then on.
+letter has all of its time from then on.
 
 With --all-dead it asks first, on a terminal, or wants --yes: they may be many, and at one service.`,
 		Example: `  linkgate outbox retry msg_0199f2a1-7c3e-7b52-9a0e-3f1d5c8b2a44
@@ -143,11 +143,11 @@ func retryDead(ctx context.Context, cmd *cobra.Command, box *outbox.Box, yes boo
 		return nil
 	}
 	if !yes {
-		if err := confirmRetry(cmd, config.Count(len(dead), "dead letter")); err != nil {
+		if err := confirm(cmd, "Retry", "retried", config.Count(len(dead), "dead letter")); err != nil {
 			return err
 		}
 	}
-	n, err := box.RetryDead(ctx)
+	n, err := box.RetryDead(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -155,12 +155,12 @@ func retryDead(ctx context.Context, cmd *cobra.Command, box *outbox.Box, yes boo
 	return nil
 }
 
-// confirmRetry asks the person at the terminal; where there is none, it refuses.
-func confirmRetry(cmd *cobra.Command, what string) error {
+// confirm asks the person at the terminal whether to do something to what; where there is none, it refuses.
+func confirm(cmd *cobra.Command, do, done, what string) error {
 	if !isTerminal(cmd.InOrStdin()) {
-		return misuse("Add --yes once what made them fail is mended.", "%s would be retried, and nobody can be asked here", what)
+		return misuse("Add --yes once what made them fail is mended.", "%s would be %s, and nobody can be asked here", what, done)
 	}
-	cmd.PrintErrf("Retry %s? [y/N] ", what)
+	cmd.PrintErrf("%s %s? [y/N] ", do, what)
 	var answer string
 	if _, err := fmt.Fscanln(cmd.InOrStdin(), &answer); err != nil || !strings.EqualFold(answer[:1], "y") {
 		return &failure{code: exitFailure, err: errors.New("nothing was changed")}

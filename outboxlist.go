@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"linkgate/event"
 	"linkgate/linkedaccount"
 	"linkgate/outbox"
 )
@@ -71,10 +72,14 @@ func owedWords(kind string) string {
 	switch kind {
 	case linkedaccount.HostAdd:
 		return "add at the host"
+	case linkedaccount.HostUpdate:
+		return "update at the host"
 	case linkedaccount.HostDelete:
 		return "delete at the host"
 	case linkedaccount.Revoke:
 		return "revoke at the service"
+	case event.Kind:
+		return "tell your back end"
 	}
 	return oneLine(kind) // another version's
 }

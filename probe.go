@@ -94,6 +94,9 @@ func probes(c config.Config) []probe {
 	if c.AppURL != "" {
 		all = append(all, appProbe(c.AppURL))
 	}
+	if c.WebhookURL != "" {
+		all = append(all, webhookProbe(c.WebhookURL, c.AllowPrivateNetworks))
+	}
 	if !c.RedisURL.IsZero() {
 		all = append(all, redisProbe(c.RedisURL))
 	}
@@ -155,6 +158,24 @@ func appProbe(appURL string) probe {
 	return probe{name: "app " + u.Host, ask: func(ctx context.Context) (string, error) {
 		if err := dial(ctx, u, true); err != nil {
 			return "", unanswered(errors.New(whyUnreachable(err)), "Start your app, or check APP_URL.")
+		}
+		return "answers", nil
+	}}
+}
+
+// webhookProbe opens a connection to what takes events, as a delivery would. It sends none.
+func webhookProbe(webhookURL string, allowPrivate bool) probe {
+	u, err := url.Parse(webhookURL)
+	if err != nil {
+		u = &url.URL{}
+	}
+	return probe{name: "webhook " + u.Host, ask: func(ctx context.Context) (string, error) {
+		err := dial(ctx, u, allowPrivate)
+		switch {
+		case provider.IsPrivateAddress(err):
+			return "", unanswered(errors.New(whyUnreachable(err)), "Set ALLOW_PRIVATE_NETWORKS=true if Linkgate may call such addresses, or WEBHOOK_URL to a public one.")
+		case err != nil:
+			return "", unanswered(errors.New(whyUnreachable(err)), "Start what takes events, or check WEBHOOK_URL.")
 		}
 		return "answers", nil
 	}}

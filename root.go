@@ -146,6 +146,7 @@ func commands() []*cobra.Command {
 		newServeCommand(),
 		newDemoCommand(),
 		newOutboxCommand(),
+		newEventsCommand(),
 		newClientsCommand(),
 		newAPIKeysCommand(),
 		newCheckCommand(),

@@ -71,6 +71,9 @@ func newApp(ctx context.Context, c config.Config, log *slog.Logger) (_ *app, err
 	}
 	service := a.newService(keyring, connections)
 	a.outbox.Handlers = service.Promises()
+	if err := a.newWebhook(); err != nil {
+		return nil, err
+	}
 	if err := a.newCalls(connections); err != nil {
 		return nil, err
 	}
@@ -106,9 +109,11 @@ func (a *app) openStores(ctx context.Context, keyring *secret.Keyring) (err erro
 	if err != nil {
 		return err
 	}
-	a.events = &event.Log{DB: a.database}
+	a.events = &event.Log{DB: a.database, Deliver: a.config.WebhookURL != ""}
 	a.accounts = &linkedaccount.Store{DB: a.database, Keyring: keyring, EventLog: a.events}
-	a.outbox = &outbox.Box{DB: a.database, Log: a.log}
+	a.outbox = &outbox.Box{
+		DB: a.database, Log: a.log, Patience: map[string]outbox.Patience{event.Kind: event.Patience},
+	}
 	a.keys = &apikey.Store{
 		DB: a.database, Static: a.config.APIKeys, Log: a.log,
 		Limit: limiter(rate.Limit(a.config.APIRate), callBurst*a.config.APIRate),
@@ -178,6 +183,23 @@ func (a *app) newService(keyring *secret.Keyring, connections map[string]*provid
 		HostOrigin:     c.HostOrigin,
 		SessionOrigins: c.SessionOrigins,
 	}
+}
+
+// newWebhook has the outbox deliver events.
+func (a *app) newWebhook() error {
+	c := a.config
+	a.outbox.Handlers[event.Kind] = event.Undeliverable
+	if c.WebhookURL == "" {
+		return nil
+	}
+	webhook, err := event.NewWebhook(event.WebhookOptions{
+		URL: c.WebhookURL, Secrets: c.WebhookSecrets, Network: provider.Deps{AllowPrivateNetworks: c.AllowPrivateNetworks},
+	})
+	if err != nil {
+		return err
+	}
+	a.outbox.Handlers[event.Kind] = webhook.Deliver
+	return nil
 }
 
 // limiter bounds what each of many may do, in this process.

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	minAppSecret    = 24       // bytes; the least that Standard Webhooks allows
-	appSecretPrefix = "whsec_" // with which Standard Webhooks lets a secret begin
+	minSigning    = 24       // bytes; the least that Standard Webhooks allows
+	signingPrefix = "whsec_" // with which Standard Webhooks lets a secret begin
 )
 
 // app checks where the owner's own app is, and how it knows us.
@@ -34,13 +34,21 @@ func (r *rules) appSecret() {
 		r.add(variable, "is not set, though APP_URL is", remedy)
 		return
 	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, appSecretPrefix))
+	if problem := signingProblem(text); problem != "" {
+		r.add(variable, problem, remedy)
+	}
+}
+
+// signingProblem is what is wrong with a secret of Standard Webhooks; empty: nothing.
+func signingProblem(text string) string {
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, signingPrefix))
 	switch {
 	case err != nil:
-		r.add(variable, "is not base64", remedy)
-	case len(key) < minAppSecret:
-		r.add(variable, fmt.Sprintf("has %s, less than %d", Count(len(key), "byte"), minAppSecret), remedy)
+		return "is not base64"
+	case len(key) < minSigning:
+		return fmt.Sprintf("has %s, less than %d", Count(len(key), "byte"), minSigning)
 	}
+	return ""
 }
 
 // injections warns of access tokens that nobody would get, or that others could read on their way.

@@ -46,6 +46,9 @@ type Config struct {
 	APIKeys     []apikey.Key  `env:"-"`                        // what APIKeyTexts say
 	APIRate     int           `env:"API_RATE" envDefault:"50"` // requests per second and API key
 
+	WebhookURL     string        `env:"WEBHOOK_URL"`    // where events go; empty: nowhere
+	WebhookSecrets []secret.Text `env:"WEBHOOK_SECRET"` // sign them (Standard Webhooks); several while one is being replaced
+
 	AllowPrivateNetworks bool          `env:"ALLOW_PRIVATE_NETWORKS"`
 	CallRate             int           `env:"CALL_RATE" envDefault:"50"` // calls per second and host user
 	LogLevel             slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
@@ -83,7 +86,7 @@ func Load(src Source) (Config, error) {
 	var inFile []Mistake
 	c.Connections, inFile = readConnections(c.ConnectionsFile, vars)
 	mistakes = append(mistakes, inFile...)
-	c.Warnings = slices.Concat(vars.nearMisses(), vars.placeholders(), c.halfShared(), c.injections())
+	c.Warnings = slices.Concat(vars.nearMisses(), vars.placeholders(), c.halfShared(), c.injections(), c.webhookWarnings())
 	if len(mistakes) > 0 {
 		return c, &Error{Mistakes: mistakes}
 	}

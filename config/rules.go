@@ -48,6 +48,7 @@ func (r *rules) check() {
 	r.sessionOrigins()
 	r.app()
 	r.apiKeys()
+	r.webhook()
 	r.redis()
 	r.database()
 	r.keyset()

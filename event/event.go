@@ -71,6 +71,24 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	return json.Marshal(wire{e.ID, e.Sequence, e.Type, e.At.UTC(), data})
 }
 
+// Of is the event that a message of Kind delivers.
+func Of(m outbox.Message) (Event, error) {
+	var w wire
+	if err := json.Unmarshal(m.Payload, &w); err != nil {
+		return Event{}, fmt.Errorf("reading the event of message %s: %w", m.ID, err)
+	}
+	e := Event{ID: w.ID, Sequence: w.Sequence, Type: w.Type, At: w.Timestamp, Data: w.Data}
+	e.AccountID, e.HostUserID, e.AuthID = take(w.Data, "account_id"), take(w.Data, "user_id"), take(w.Data, "auth_id")
+	return e, nil
+}
+
+// take removes a key, and returns what it had.
+func take(data map[string]string, key string) string {
+	value := data[key]
+	delete(data, key)
+	return value
+}
+
 // Log keeps events in SQL.
 type Log struct {
 	DB *database.DB

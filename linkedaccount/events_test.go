@@ -4,12 +4,15 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"linkgate/event"
 	"linkgate/linkedaccount"
+	"linkgate/provider"
 )
 
 // told lists what s has told since the sequence that it is given, type and what is told beside the account.
@@ -115,6 +118,79 @@ func TestNoEventOfWhatIsRolledBack(t *testing.T) {
 		wantTold(t)
 		_, _, err := s.Unlink(t.Context(), a.ID)
 		check(t, err)
+		wantTold(t, "account.unlinked unlinking disconnected")
+	})
+}
+
+// Many refreshes, links and disconnects at once wait for the count of events one after the other, and
+// none of them for another that waits for it.
+func TestAThousandRefreshesAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, s *linkedaccount.Store) {
+		const accounts = 1000
+		s.EventLog = &event.Log{DB: s.DB, Deliver: true}
+		var wg sync.WaitGroup
+		for worker := range 16 {
+			wg.Go(func() {
+				for i := worker; i < accounts; i += 16 {
+					subject := fmt.Sprint("subject-", i)
+					a, _, err := s.Link(t.Context(), user, authID, grant(subject, "1"))
+					if err == nil {
+						fresh := provider.Refreshed{Credential: grant(subject, "2").Credential}
+						_, err = s.SaveRefreshed(t.Context(), linkedaccount.Opened{Account: a}, fresh, true, true)
+					}
+					if err == nil && i%10 == 0 {
+						_, err = s.Removed(t.Context(), authID, subject)
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		types := map[event.Type]int{}
+		events, err := (&event.Log{DB: s.DB}).After(t.Context(), 0, 10_000)
+		check(t, err)
+		for i, e := range events {
+			types[e.Type]++
+			if e.Sequence != int64(i+1) {
+				t.Fatalf("event %d has the sequence %d", i+1, e.Sequence)
+			}
+		}
+		want := map[event.Type]int{event.AccountLinked: accounts, event.AccountRefreshed: accounts, event.AccountUnlinked: accounts / 10}
+		if d := cmp.Diff(want, types); d != "" {
+			t.Errorf("-want +got:\n%s", d)
+		}
+	})
+}
+
+// A refresh is told, and what has come with it.
+func TestEventsOfARefresh(t *testing.T) {
+	each(t, func(t *testing.T, s *linkedaccount.Store) {
+		wantTold := tellingStore(s)
+		a, _ := link(t, s, grant("octocat", "1"))
+		check(t, s.HostAdded(t.Context(), a.ID, "h1", a.Version))
+		wantTold(t, "account.linked linking")
+		refresh := func(n provider.Refreshed) {
+			t.Helper()
+			o, err := s.Open(t.Context(), a.ID)
+			check(t, err)
+			_, err = s.SaveRefreshed(t.Context(), o, n, false, false)
+			check(t, err)
+		}
+		refresh(provider.Refreshed{Credential: grant("octocat", "2").Credential})
+		wantTold(t, "account.refreshed linked")
+		refresh(provider.Refreshed{Credential: grant("octocat", "3").Credential, Scopes: []string{"repo"}})
+		wantTold(t, "account.updated linked", "account.refreshed linked")
+		o, err := s.Open(t.Context(), a.ID)
+		check(t, err)
+		_, err = s.RequireReauth(t.Context(), o)
+		check(t, err)
+		refresh(provider.Refreshed{Credential: grant("octocat", "4").Credential})
+		wantTold(t, "account.reauth_required reauth_required", "account.updated linked", "account.refreshed linked")
+		_, _, err = s.Unlink(t.Context(), a.ID)
+		check(t, err)
+		refresh(provider.Refreshed{Credential: grant("octocat", "5").Credential}) // was under way, and is to be revoked
 		wantTold(t, "account.unlinked unlinking disconnected")
 	})
 }

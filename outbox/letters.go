@@ -14,15 +14,20 @@ func (b *Box) Owed(ctx context.Context) ([]Message, error) {
 	return b.list(ctx, "dropped_at = 0 ORDER BY created_at, id")
 }
 
+// OwedOf lists the messages of a kind that are still to be done, dead letters included.
+func (b *Box) OwedOf(ctx context.Context, kind string) ([]Message, error) {
+	return b.list(ctx, "dropped_at = 0 AND kind = $1 ORDER BY ordinal, created_at, id", kind)
+}
+
 // DeadLetters lists the messages that were given up, the one that was first to be first.
 func (b *Box) DeadLetters(ctx context.Context) ([]Message, error) {
 	return b.list(ctx, "dropped_at = 0 AND dead_at <> 0 ORDER BY dead_at, id")
 }
 
-func (b *Box) list(ctx context.Context, where string) (messages []Message, err error) {
+func (b *Box) list(ctx context.Context, where string, args ...any) (messages []Message, err error) {
 	ctx, cancel := database.ForRead(ctx)
 	defer cancel()
-	rows, err := b.DB.QueryContext(ctx, "SELECT "+columns+" FROM outbox WHERE "+where)
+	rows, err := b.DB.QueryContext(ctx, "SELECT "+columns+" FROM outbox WHERE "+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("listing messages: %w", err)
 	}
@@ -40,33 +45,49 @@ func (b *Box) list(ctx context.Context, where string) (messages []Message, err e
 	return messages, nil
 }
 
-// revival makes a message due now ($1), alive, and with all of GiveUpAfter before it. The
+// revival makes a message due now ($1), alive, and with all of its kind's patience before it. The
 // attempts stay: handlers go by them to know whether an earlier one may have arrived.
 const revival = "UPDATE outbox SET dead_at = 0, failing_since = 0, due_at = $1 WHERE dropped_at = 0 AND lease_until <= $1 AND "
 
 // Retry makes a message due now, a dead letter too. ErrGone, or ErrLeased when somebody is at it.
 func (b *Box) Retry(ctx context.Context, id string) error {
-	err := b.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		n, err := affected(tx.ExecContext(ctx, revival+"id = $2", database.Millis(b.now()), id))
-		if err == nil && n == 0 {
-			return notLeased(ctx, tx, id)
-		}
-		return err
-	})
+	return b.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error { return b.RetryIn(ctx, tx, id) })
+}
+
+// RetryIn is Retry in a transaction.
+func (b *Box) RetryIn(ctx context.Context, tx *sql.Tx, id string) error {
+	n, err := affected(tx.ExecContext(ctx, revival+"id = $2", database.Millis(b.now()), id))
+	if err == nil && n == 0 {
+		err = notLeased(ctx, tx, id)
+	}
 	if err != nil {
 		return fmt.Errorf("retrying %s: %w", id, err)
 	}
 	return nil
 }
 
-// RetryDead makes all dead letters due now, and returns how many they are.
-func (b *Box) RetryDead(ctx context.Context) (count int64, err error) {
+// RetryDead makes all dead letters due now, or those of one kind unless that is empty, and returns
+// how many they are.
+func (b *Box) RetryDead(ctx context.Context, kind string) (count int64, err error) {
 	err = b.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-		count, err = affected(tx.ExecContext(ctx, revival+"dead_at <> 0", database.Millis(b.now())))
+		count, err = affected(tx.ExecContext(ctx, revival+"dead_at <> 0 AND ($2 = '' OR kind = $2)", database.Millis(b.now()), kind))
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("retrying dead letters: %w", err)
+	}
+	return count, nil
+}
+
+// Forget removes the dead letters of a kind that were given up before a time, and returns how many.
+func (b *Box) Forget(ctx context.Context, kind string, before time.Time) (count int64, err error) {
+	err = b.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		count, err = affected(tx.ExecContext(ctx, "DELETE FROM outbox WHERE kind = $1 AND dead_at <> 0 AND dead_at < $2",
+			kind, database.Millis(before)))
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("removing dead letters: %w", err)
 	}
 	return count, nil
 }

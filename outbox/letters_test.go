@@ -116,7 +116,7 @@ func TestRetryDead(t *testing.T) {
 			wantTry(t, b, add(t, db, outbox.Message{Kind: "k"}), errWrong)
 		}
 		pending := add(t, db, outbox.Message{Kind: "k", DueAt: time.Now().Add(time.Hour)})
-		if n, err := b.RetryDead(t.Context()); n != 2 || err != nil {
+		if n, err := b.RetryDead(t.Context(), ""); n != 2 || err != nil {
 			t.Errorf("retried %d, %v, want 2", n, err)
 		}
 		if letters, err := b.DeadLetters(t.Context()); len(letters) != 0 || err != nil {

@@ -1,7 +1,7 @@
 // Package outbox keeps durable promises to call somebody: a message is written in the same
 // transaction as the change it belongs to, leased by one replica at a time, tried until it is
 // done, backed off when it fails, and kept as a dead letter when it can never succeed or has failed
-// for a week. Dead letters are what an operator must look at: they are logged, counted for
+// for a week, or for as long as Box.Patience has for its kind. Dead letters are what an operator must look at: they are logged, counted for
 // Prometheus, listed, and retried by hand.
 //
 // A lease outlasts the deadline of the handler that runs under it, and every lease has an owner
@@ -59,7 +59,7 @@ type Message struct {
 
 // Handler does what a message promises. nil: done, the message is removed. An error from Later
 // sets the next attempt; one from Dead makes a dead letter; any other error is backed off, until
-// GiveUpAfter has passed since the first.
+// GiveUpAfter, or its kind's, has passed since the first.
 // It must be safe to run again after it succeeded: a crash may come before the removal. Its
 // context ends after HandlerTimeout, and it must then return: another process may take over.
 type Handler func(ctx context.Context, m Message) error
@@ -119,6 +119,12 @@ func Pending(ctx context.Context, tx *sql.Tx, accountID, kind string) (id string
 	return id, nil
 }
 
+// Patience is how long a kind of message is tried, and how often.
+type Patience struct {
+	GiveUpAfter time.Duration // how long it may fail before it is a dead letter
+	MaxBackoff  time.Duration // the longest time from one attempt to the next, where the handler has not said
+}
+
 // Box works off the messages of one database.
 type Box struct {
 	DB       *database.DB
@@ -126,6 +132,8 @@ type Box struct {
 	Log      *slog.Logger
 	Now      func() time.Time // nil: the database's clock
 	Interval time.Duration    // from one look for due messages to the next; zero: a second
+	// Patience is that of kinds which have another than GiveUpAfter and five minutes.
+	Patience map[string]Patience
 
 	clock   clock
 	ongoing ongoing

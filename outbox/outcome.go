@@ -38,18 +38,19 @@ func isDead(err error) bool {
 	return errors.As(err, &dead)
 }
 
-// delay is how long to wait after err, the failure of attempt number attempt (1, 2, …).
-func delay(err error, attempt int) time.Duration {
+// delay is how long to wait after err, the failure of attempt number attempt (1, 2, …), at most as
+// long as most where err does not say.
+func delay(err error, attempt int, most time.Duration) time.Duration {
 	var later *laterError
 	if errors.As(err, &later) && later.after > 0 {
 		after := min(max(later.after, firstBackoff), maxLater)
 		return after + rand.N(after/10) // spread: many may have been given the same time
 	}
-	return rand.N(backoffCap(attempt)) + time.Millisecond // "full jitter"
+	return rand.N(backoffCap(attempt, most)) + time.Millisecond // "full jitter"
 }
 
-// backoffCap doubles from one second to five minutes.
-func backoffCap(attempt int) time.Duration {
+// backoffCap doubles from one second to most.
+func backoffCap(attempt int, most time.Duration) time.Duration {
 	doublings := min(max(attempt-1, 0), 16) // beyond the cap long before a shift overflows
-	return min(firstBackoff<<doublings, maxBackoff)
+	return min(firstBackoff<<doublings, most)
 }

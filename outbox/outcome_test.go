@@ -23,7 +23,7 @@ func TestBackoffCap(t *testing.T) {
 		{0, time.Second}, {1, time.Second}, {2, 2 * time.Second}, {5, 16 * time.Second},
 		{9, 256 * time.Second}, {10, 5 * time.Minute}, {70, 5 * time.Minute}, {math.MaxInt, 5 * time.Minute},
 	} {
-		if got := backoffCap(tt.attempt); got != tt.want {
+		if got := backoffCap(tt.attempt, maxBackoff); got != tt.want {
 			t.Errorf("attempt %d: got %v, want %v", tt.attempt, got, tt.want)
 		}
 	}
@@ -49,7 +49,7 @@ func TestDelay(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			seen := make(map[time.Duration]bool)
 			for range 200 {
-				got := delay(tt.err, tt.attempt)
+				got := delay(tt.err, tt.attempt, maxBackoff)
 				if got < tt.min || got > tt.max {
 					t.Fatalf("got %v, want %v to %v", got, tt.min, tt.max)
 				}
@@ -70,9 +70,9 @@ func TestGapsGrow(t *testing.T) {
 		for attempt := 1; attempt <= 9; attempt++ {
 			before := longest
 			for range 200 { // one of them is in the upper half
-				longest = max(longest, delay(err, attempt))
+				longest = max(longest, delay(err, attempt, maxBackoff))
 			}
-			if longest <= before || longest < backoffCap(attempt)/2 {
+			if longest <= before || longest < backoffCap(attempt, maxBackoff)/2 {
 				t.Errorf("%s: the longest gap is %v after attempt %d, and %v after the one before", name, longest, attempt, before)
 			}
 		}

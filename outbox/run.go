@@ -117,7 +117,7 @@ func (b *Box) round(ctx context.Context, slots *slots) (more bool, err error) {
 func (b *Box) begin(ctx context.Context, slots *slots, m dueMessage) error {
 	l, err := b.lease(ctx, m.id, false)
 	if err != nil {
-		slots.give(m.kind)
+		slots.give(m.kind, false)
 	}
 	switch {
 	case errors.Is(err, ErrLeased): // another replica was quicker
@@ -128,7 +128,7 @@ func (b *Box) begin(ctx context.Context, slots *slots, m dueMessage) error {
 		return err
 	}
 	b.ongoing.start(func() {
-		defer slots.give(m.kind)
+		defer slots.give(m.kind, l.message.Ordinal != 0)
 		_ = b.attempt(context.WithoutCancel(ctx), l) // logged and stored there
 	})
 	return nil

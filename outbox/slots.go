@@ -63,10 +63,11 @@ func (s *slots) take(kind string) bool {
 	return true
 }
 
-func (s *slots) give(kind string) {
+// give gives a slot back. followed: another message may have waited for the end of this one.
+func (s *slots) give(kind string, followed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	wanted := s.total == parallel || s.taken[kind] == perKind
+	wanted := followed || s.total == parallel || s.taken[kind] == perKind
 	s.total--
 	s.taken[kind]--
 	if s.taken[kind] == 0 {

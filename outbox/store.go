@@ -124,23 +124,30 @@ func (b *Box) sweep(ctx context.Context, id string) error {
 var errLeaseLost = errors.New("the lease was over before the outcome was saved")
 
 // failed is what is to be saved of a message after outcome, its latest failure.
-func failed(m Message, outcome error, now time.Time) Message {
+func failed(m Message, outcome error, p Patience, now time.Time) Message {
 	if m.FailingSince.IsZero() {
 		m.FailingSince = now
 	}
-	m.DueAt = now.Add(delay(outcome, m.Attempts))
+	m.DueAt = now.Add(delay(outcome, m.Attempts, p.MaxBackoff))
 	m.LastError = database.Clip(outcome.Error(), maxLastError)
-	if isDead(outcome) || now.Sub(m.FailingSince) >= GiveUpAfter {
+	if isDead(outcome) || now.Sub(m.FailingSince) >= p.GiveUpAfter {
 		m.DueAt, m.DeadAt = now, now
 	}
 	return m
+}
+
+func (b *Box) patience(kind string) Patience {
+	if p, ok := b.Patience[kind]; ok {
+		return p
+	}
+	return Patience{GiveUpAfter: GiveUpAfter, MaxBackoff: maxBackoff}
 }
 
 // finish gives the lease back with the outcome of the attempt, and returns the message as saved.
 func (b *Box) finish(ctx context.Context, l lease, outcome error) (m Message, err error) {
 	m = l.message
 	if outcome != nil {
-		m = failed(m, outcome, b.now())
+		m = failed(m, outcome, b.patience(m.Kind), b.now())
 	}
 	err = b.DB.InTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if outcome == nil {

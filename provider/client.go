@@ -121,7 +121,7 @@ func (c *client) checkStatus(op string, res *http.Response) error {
 	case status >= 300 && status < 400:
 		return &Error{Op: op, Kind: ErrUnavailable, Code: "redirect", Status: status}
 	case status >= 500, status == http.StatusTooManyRequests, status == http.StatusRequestTimeout:
-		after := retryAfter(res.Header.Get("Retry-After"), c.now())
+		after := RetryAfter(res.Header.Get("Retry-After"), c.now())
 		return &Error{Op: op, Kind: ErrUnavailable, Status: status, RetryAfter: after}
 	}
 	return nil
@@ -192,11 +192,12 @@ func cutOff(ctx, watched context.Context, op string, err error) *Error {
 // unreachable makes an ErrUnavailable of a transport's failure. The failure's own text is dropped,
 // for it can quote the answer (which can quote the request).
 func unreachable(ctx context.Context, op string, err error) *Error {
-	return &Error{Op: op, Kind: ErrUnavailable, Code: reason(err), cause: ctx.Err()}
+	return &Error{Op: op, Kind: ErrUnavailable, Code: Reason(err), cause: ctx.Err()}
 }
 
-// reason says in our own words why a leg failed, for the operator.
-func reason(err error) string {
+// Reason says in our own words why a leg failed, for the operator: without an address or what the
+// other side has said.
+func Reason(err error) string {
 	var timeout net.Error
 	var name *net.DNSError
 	var certificate *tls.CertificateVerificationError
@@ -220,8 +221,8 @@ func reason(err error) string {
 	}
 }
 
-// retryAfter reads the header (RFC 9110 §10.2.3), seconds or a date, between 0 and maxRetryAfter.
-func retryAfter(header string, now time.Time) time.Duration {
+// RetryAfter reads the header (RFC 9110 §10.2.3), seconds or a date, between 0 and maxRetryAfter.
+func RetryAfter(header string, now time.Time) time.Duration {
 	header = strings.TrimSpace(header)
 	if date, err := http.ParseTime(header); err == nil {
 		return min(max(date.Sub(now), 0), maxRetryAfter)

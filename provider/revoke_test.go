@@ -167,8 +167,8 @@ func TestRetryAfter(t *testing.T) {
 		"Fri, 02 Jan 2032 03:04:05 GMT": time.Hour,
 	}
 	for header, want := range tests {
-		if got := retryAfter(header, now); got != want {
-			t.Errorf("retryAfter(%q): want %v, got %v", header, want, got)
+		if got := RetryAfter(header, now); got != want {
+			t.Errorf("RetryAfter(%q): want %v, got %v", header, want, got)
 		}
 	}
 }
