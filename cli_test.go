@@ -32,6 +32,7 @@ func TestScripts(t *testing.T) {
 
 			"apikey": apikeyShown,
 			"owe":    owe,
+			"happen": happen,
 
 			"registrar":  services.start,
 			"registered": services.registered,
