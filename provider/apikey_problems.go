@@ -97,5 +97,6 @@ func (c Connection) clientlessProblems() []Problem {
 	return slices.Concat(
 		unused("client_id", c.ClientID, remedy), unused("client_secret", clientSecret, remedy), unused("auth_style", c.AuthStyle, remedy),
 		unused("authorize_url", c.AuthorizeURL, remedy), unused("token_url", c.TokenURL, remedy), unused("revoke_url", c.RevokeURL, remedy),
+		unused("device_url", c.DeviceURL, remedy),
 	)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"linkgate/secret"
 )
@@ -72,6 +73,39 @@ func UnmarshalAttempt(data []byte) (Attempt, error) {
 		Scopes:      form.Scopes,
 
 		RequestToken: secret.New(form.RequestToken),
+	}, nil
+}
+
+// deviceForm is a DeviceAttempt in the open.
+type deviceForm struct {
+	DeviceCode  string            `json:"d"`
+	UserCode    string            `json:"u"`
+	URI         string            `json:"v"`
+	CompleteURI string            `json:"c,omitempty"`
+	ExpiresIn   time.Duration     `json:"e"`
+	Interval    time.Duration     `json:"i"`
+	Fingerprint string            `json:"f"`
+	Settings    map[string]string `json:"fields,omitempty"`
+	Scopes      []string          `json:"scopes,omitempty"`
+}
+
+// Marshal writes the attempt with its secrets revealed: for sealing only.
+func (a DeviceAttempt) Marshal() ([]byte, error) {
+	return json.Marshal(deviceForm{
+		a.DeviceCode.Reveal(), a.UserCode.Reveal(), a.URI, a.CompleteURI.Reveal(),
+		a.ExpiresIn, a.Interval, a.Fingerprint, a.Settings, a.Scopes,
+	})
+}
+
+// UnmarshalDeviceAttempt reads what DeviceAttempt.Marshal wrote.
+func UnmarshalDeviceAttempt(data []byte) (DeviceAttempt, error) {
+	var f *deviceForm
+	if err := json.Unmarshal(data, &f); err != nil || f == nil {
+		return DeviceAttempt{}, errSealedForm
+	}
+	return DeviceAttempt{
+		secret.New(f.DeviceCode), secret.New(f.UserCode), f.URI, secret.New(f.CompleteURI),
+		f.ExpiresIn, f.Interval, f.Fingerprint, f.Settings, f.Scopes,
 	}, nil
 }
 

@@ -71,7 +71,7 @@ func (s authServer) request(a Attempt) url.Values {
 		request.Set("code_challenge", oauth2.S256ChallengeFromVerifier(a.Verifier.Reveal()))
 		request.Set("code_challenge_method", "S256")
 	}
-	if scopes := s.conn.scopesOf(a); len(scopes) > 0 {
+	if scopes := s.conn.scopesOf(a.Scopes); len(scopes) > 0 {
 		request.Set("scope", strings.Join(scopes, s.conn.scopeSeparator()))
 	}
 	if !a.Nonce.IsZero() {

@@ -127,7 +127,7 @@ func clientCredentialsProblems(c Connection) []Problem {
 	problems := slices.Concat(
 		c.templateProblem("issuer", c.Issuer, optional),
 		c.templateProblem("token_url", c.TokenURL, required),
-		unused("authorize_url", c.AuthorizeURL, noSignIn), unused("par_url", c.PARURL, noSignIn), unused("pkce", c.PKCE, noSignIn),
+		unused("authorize_url", c.AuthorizeURL, noSignIn), unused("par_url", c.PARURL, noSignIn), unused("device_url", c.DeviceURL, noSignIn), unused("pkce", c.PKCE, noSignIn),
 		unused("refresh_url", c.RefreshURL, noRefresh), unused("rotation", c.Rotation, noRefresh),
 		c.unusedKeyProblem(), c.resourceProblems(), c.tellingProblems(),
 	)

@@ -34,6 +34,7 @@ type Connection struct {
 	RefreshURL      string            `yaml:"refresh_url"`      // oauth2; empty: TokenURL
 	RevokeMethod    string            `yaml:"revoke_method"`    // RevokePost (also when empty) or RevokeDelete
 	PARURL          string            `yaml:"par_url"`          // RFC 9126; empty: the request goes through the browser
+	DeviceURL       string            `yaml:"device_url"`       // RFC 8628, an address or DeviceDiscover; empty: nobody signs in by code
 	Resource        []string          `yaml:"resource"`         // RFC 8707
 	PKCE            string            `yaml:"pkce"`             // PKCES256 (also when empty) or PKCENone, for a service that fails on it
 

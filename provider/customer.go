@@ -73,6 +73,9 @@ func settled(p *Provider, settings map[string]string) *Provider {
 	if p.Redirector != nil {
 		one.Redirector = customer{p, settings}
 	}
+	if p.Device != nil {
+		one.Device = customer{p, settings}
+	}
 	if p.Form != nil {
 		one.Form = customer{p, settings}
 	}
@@ -100,6 +103,19 @@ func (c customer) Authorize(ctx context.Context, state secret.Text, redirectURI 
 // Exchange implements Redirector.
 func (c customer) Exchange(ctx context.Context, a Attempt, cb Callback) (Grant, error) {
 	g, err := c.provider.Redirector.Exchange(ctx, a, cb)
+	return c.note(g), err
+}
+
+// StartDevice implements DeviceSignIn.
+func (c customer) StartDevice(ctx context.Context, scopes ...string) (DeviceAttempt, error) {
+	a, err := c.provider.Device.StartDevice(ctx, scopes...)
+	a.Settings = c.settings
+	return a, err
+}
+
+// PollDevice implements DeviceSignIn.
+func (c customer) PollDevice(ctx context.Context, a DeviceAttempt) (Grant, error) {
+	g, err := c.provider.Device.PollDevice(ctx, a)
 	return c.note(g), err
 }
 

@@ -25,6 +25,7 @@ type metadata struct {
 	RegistrationEndpoint  string `json:"registration_endpoint"`
 	UserinfoEndpoint      string `json:"userinfo_endpoint"`
 	RevocationEndpoint    string `json:"revocation_endpoint"`                   // RFC 8414 §2
+	DeviceEndpoint        string `json:"device_authorization_endpoint"`         // RFC 8628 §4
 	PushEndpoint          string `json:"pushed_authorization_request_endpoint"` // RFC 9126 §5
 	PushRequired          bool   `json:"require_pushed_authorization_requests"`
 	IssuerPromised        bool   `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3

@@ -21,6 +21,12 @@ var (
 	ErrNotVerified = errors.New("the answer could not be verified")
 	// ErrChanged: client or endpoints are not those that the attempt began with.
 	ErrChanged = errors.New("the connection has changed since")
+	// ErrPending: the user has not typed the code yet (RFC 8628 §3.5). Ask again after the interval.
+	ErrPending = errors.New("the user has not typed the code yet")
+	// ErrSlowDown: the same, or no answer; ask less often from now on.
+	ErrSlowDown = errors.New("the service wants to be asked less often")
+	// ErrExpired: the code was not typed in time.
+	ErrExpired = errors.New("the code has expired")
 	// ErrUnsupported: the service offers no such thing, now or later. Asking again is no use.
 	ErrUnsupported = errors.New("the service does not support it")
 )

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
-
-	"linkgate/secret"
 )
 
 // clockSkew is how long past its expiry an ID token is still taken: it came just now from the token
@@ -36,8 +34,9 @@ type idClaims struct {
 	document document
 }
 
-// verifyIDToken makes the checks of OIDC Core §3.1.3.7. Which one failed is told, never with what.
-func (o *oidcRedirector) verifyIDToken(ctx context.Context, m *metadata, tokens tokenAnswer, nonce secret.Text) (idClaims, error) {
+// verifyIDToken makes the checks of OIDC Core §3.1.3.7; isNonce is number 11. Which one failed is told,
+// never with what.
+func (o *oidcRedirector) verifyIDToken(ctx context.Context, m *metadata, tokens tokenAnswer, isNonce func(string) bool) (idClaims, error) {
 	token, err := o.verifySignature(ctx, m, tokens.IDToken)
 	if err != nil {
 		return idClaims{}, err
@@ -50,7 +49,7 @@ func (o *oidcRedirector) verifyIDToken(ctx context.Context, m *metadata, tokens 
 		return idClaims{}, notVerified("claims are malformed")
 	}
 	switch {
-	case nonce.IsZero() || token.Nonce != nonce.Reveal():
+	case !isNonce(token.Nonce):
 		return idClaims{}, notVerified("nonce differs")
 	case parties.AuthorizedParty != nil && *parties.AuthorizedParty != o.conn.ClientID:
 		return idClaims{}, notVerified("azp is another client")

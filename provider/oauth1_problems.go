@@ -45,6 +45,7 @@ func oauth1Problems(c Connection) []Problem {
 		unused("refresh_url", c.RefreshURL, leaveOut),
 		unused("revoke_url", c.RevokeURL, leaveOut),
 		unused("par_url", c.PARURL, leaveOut),
+		unused("device_url", c.DeviceURL, leaveOut),
 		unused("pkce", c.PKCE, leaveOut),
 		unused("scopes", strings.Join(c.Scopes, " "), "leave it out, or give in authorize_params what the service wants there"),
 		unused("scope_separator", c.ScopeSeparator, leaveOut),

@@ -37,6 +37,13 @@ func openOAuth2(c Connection, d Deps) *Provider {
 		Refresher:  newRefresher(server, d.Log, func(context.Context) (string, error) { return cmp.Or(c.RefreshURL, c.TokenURL), nil }),
 		Applier:    applier{place: c.Credential},
 	}
+	if c.DeviceURL != "" {
+		e := endpoints{issuer: c.Issuer, authorize: c.DeviceURL, token: c.TokenURL}
+		p.Device = &deviceSignIn{
+			authServer: server, grant: redirector.grant,
+			endpoints: func(context.Context) (endpoints, error) { return e, nil },
+		}
+	}
 	if !c.identifiedByToken() {
 		p.Identifier = redirector.identifier
 	}
@@ -58,6 +65,12 @@ func (o *oauth2Redirector) Exchange(ctx context.Context, a Attempt, cb Callback)
 	if err != nil {
 		return Grant{}, err
 	}
+	return o.grant(ctx, tokens, a.Scopes)
+}
+
+// grant is what the tokens are worth, once it is known whose they are. asked is what an attempt asked
+// for in place of the connection's scopes.
+func (o *oauth2Redirector) grant(ctx context.Context, tokens tokenAnswer, asked []string) (Grant, error) {
 	credential := tokens.credential(o.client.now(), o.conn.Lifetime)
 	identity, err := o.identifier.granted(ctx, tokens, credential)
 	if err != nil {
@@ -66,7 +79,7 @@ func (o *oauth2Redirector) Exchange(ctx context.Context, a Attempt, cb Callback)
 		}
 		return Grant{}, err
 	}
-	scopes, missing := o.conn.granted(o.conn.scopesOf(a), tokens.Scope)
+	scopes, missing := o.conn.granted(o.conn.scopesOf(asked), tokens.Scope)
 	return Grant{Credential: credential, Scopes: scopes, Missing: missing, Identity: identity}, nil
 }
 

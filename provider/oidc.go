@@ -35,14 +35,40 @@ func openOIDC(c Connection, d Deps) *Provider {
 	published := newDiscovery(server.client, c.Issuer)
 	revoker := newRevoker(server, d.Log, published.revocation(c.RevokeURL))
 	userinfo := &userinfo{client: server.client, conn: c, discovery: published}
-	return &Provider{
+	redirector := &oidcRedirector{authServer: server, discovery: published, userinfo: userinfo, revoker: revoker, log: d.Log}
+	p := &Provider{
 		Connection: c,
-		Redirector: &oidcRedirector{authServer: server, discovery: published, userinfo: userinfo, revoker: revoker, log: d.Log},
+		Redirector: redirector,
 		Refresher:  newRefresher(server, d.Log, published.token),
 		Revoker:    revoker,
 		Identifier: userinfo,
 		Applier:    applier{place: c.Credential},
 	}
+	if c.DeviceURL != "" {
+		p.Device = &deviceSignIn{authServer: server, endpoints: redirector.deviceEndpoints, grant: redirector.deviceGrant}
+	}
+	return p
+}
+
+func (o *oidcRedirector) deviceEndpoints(ctx context.Context) (endpoints, error) {
+	m, err := o.discovery.get(ctx)
+	if err != nil {
+		return endpoints{}, err
+	}
+	e := m.endpoints()
+	e.authorize, err = o.conn.deviceEndpoint(m)
+	return e, err
+}
+
+// deviceGrant is what tokens are worth that were asked for without a nonce: a device authorization
+// request has none (RFC 8628 §3.1), so an ID token that has one was made for another sign-in.
+func (o *oidcRedirector) deviceGrant(ctx context.Context, tokens tokenAnswer, asked []string) (Grant, error) {
+	m, err := o.discovery.get(ctx)
+	if err != nil {
+		o.revoker.withdraw(ctx, tokens.credential(o.client.now(), o.conn.Lifetime))
+		return Grant{}, err
+	}
+	return o.grant(ctx, m, tokens, asked, func(nonce string) bool { return nonce == "" })
 }
 
 // withOpenID is scopes with the one that makes it OpenID Connect (Core §3.1.2.1).
@@ -80,16 +106,22 @@ func (o *oidcRedirector) Exchange(ctx context.Context, a Attempt, cb Callback) (
 	if err != nil {
 		return Grant{}, err
 	}
-	grant, err := o.grant(ctx, m, tokens, a)
+	isNonce := func(nonce string) bool { return !a.Nonce.IsZero() && nonce == a.Nonce.Reveal() }
+	return o.grant(ctx, m, tokens, a.Scopes, isNonce)
+}
+
+// grant is what the tokens are worth: nothing, unless the ID token passes every check; then they are
+// revoked.
+func (o *oidcRedirector) grant(ctx context.Context, m *metadata, tokens tokenAnswer, asked []string, isNonce func(string) bool) (Grant, error) {
+	grant, err := o.verified(ctx, m, tokens, asked, isNonce)
 	if err != nil {
 		o.revoker.withdraw(ctx, tokens.credential(o.client.now(), o.conn.Lifetime))
 	}
 	return grant, err
 }
 
-// grant is what the tokens are worth: nothing, unless the ID token passes every check.
-func (o *oidcRedirector) grant(ctx context.Context, m *metadata, tokens tokenAnswer, a Attempt) (Grant, error) {
-	claims, err := o.verifyIDToken(ctx, m, tokens, a.Nonce)
+func (o *oidcRedirector) verified(ctx context.Context, m *metadata, tokens tokenAnswer, asked []string, isNonce func(string) bool) (Grant, error) {
+	claims, err := o.verifyIDToken(ctx, m, tokens, isNonce)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -98,7 +130,7 @@ func (o *oidcRedirector) grant(ctx context.Context, m *metadata, tokens tokenAns
 	if err != nil {
 		return Grant{}, err
 	}
-	scopes, missing := o.conn.granted(o.conn.scopesOf(a), tokens.Scope)
+	scopes, missing := o.conn.granted(o.conn.scopesOf(asked), tokens.Scope)
 	return Grant{Credential: credential, Scopes: scopes, Missing: missing, Identity: identity}, nil
 }
 

@@ -13,7 +13,7 @@ import (
 // templates are the URLs of a connection that may have {placeholders} for what the user was asked.
 func (c *Connection) templates() []*string {
 	return []*string{
-		&c.Issuer, &c.AuthorizeURL, &c.TokenURL, &c.RefreshURL, &c.RevokeURL, &c.PARURL, &c.RequestTokenURL, &c.AccessTokenURL,
+		&c.Issuer, &c.AuthorizeURL, &c.TokenURL, &c.RefreshURL, &c.RevokeURL, &c.PARURL, &c.DeviceURL, &c.RequestTokenURL, &c.AccessTokenURL,
 		&c.Identity.URL, &c.Verify.URL, &c.Login.URL, &c.Refresh.URL, &c.Calls.BaseURL,
 	}
 }

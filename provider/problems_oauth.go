@@ -12,6 +12,7 @@ func (c Connection) authServerProblems() []Problem {
 		c.unusedKeyProblem(),
 		c.pkceProblems(),
 		c.parProblems(),
+		c.deviceProblems(),
 		c.resourceProblems(),
 		c.tellingProblems(),
 	)

@@ -30,12 +30,13 @@ import (
 // nil; callers ask for what they need and say plainly when it is not there.
 type Provider struct {
 	Connection Connection
-	Redirector Redirector // the user signs in at the service, in the browser
-	Form       Form       // the user types the credential, or what brings one, at our own page; or agrees there
-	Refresher  Refresher  // new tokens for a refresh token, or for none (Connection.CanRefresh)
-	Revoker    Revoker    // the service can be told to forget a credential
-	Identifier Identifier // the service tells whose a credential is
-	Applier    Applier    // a credential authorises a request to the service's API
+	Redirector Redirector   // the user signs in at the service, in the browser
+	Device     DeviceSignIn // the same on any device, by a code
+	Form       Form         // the user types the credential, or what brings one, at our own page; or agrees there
+	Refresher  Refresher    // new tokens for a refresh token, or for none (Connection.CanRefresh)
+	Revoker    Revoker      // the service can be told to forget a credential
+	Identifier Identifier   // the service tells whose a credential is
+	Applier    Applier      // a credential authorises a request to the service's API
 
 	customers *customers // nil: all users have the same addresses
 }

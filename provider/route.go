@@ -18,6 +18,9 @@ func routed(able *Provider, find route) *Provider {
 	if able.Redirector != nil {
 		p.Redirector = find
 	}
+	if able.Device != nil {
+		p.Device = find
+	}
 	if able.Form != nil {
 		p.Form = formRoute{find, able.Connection}
 	}
@@ -49,6 +52,24 @@ func (find route) Exchange(ctx context.Context, a Attempt, cb Callback) (Grant, 
 		return Grant{}, err
 	}
 	return p.Redirector.Exchange(ctx, a, cb)
+}
+
+// StartDevice implements DeviceSignIn. A customer's settings are known beforehand, as for Authorize.
+func (find route) StartDevice(ctx context.Context, scopes ...string) (DeviceAttempt, error) {
+	p, err := find(ctx, nil)
+	if err != nil {
+		return DeviceAttempt{}, err
+	}
+	return p.Device.StartDevice(ctx, scopes...)
+}
+
+// PollDevice implements DeviceSignIn.
+func (find route) PollDevice(ctx context.Context, a DeviceAttempt) (Grant, error) {
+	p, err := find(ctx, a.Settings)
+	if err != nil {
+		return Grant{}, err
+	}
+	return p.Device.PollDevice(ctx, a)
 }
 
 // Refresh implements Refresher.

@@ -16,10 +16,10 @@ func (c Connection) scopeSeparator() string {
 	return c.ScopeSeparator
 }
 
-// scopesOf is what an attempt asks for.
-func (c Connection) scopesOf(a Attempt) []string {
-	if len(a.Scopes) > 0 {
-		return a.Scopes
+// scopesOf is what an attempt asks for: the connection's scopes, unless it has some of its own.
+func (c Connection) scopesOf(own []string) []string {
+	if len(own) > 0 {
+		return own
 	}
 	return c.Scopes
 }

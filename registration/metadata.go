@@ -22,6 +22,7 @@ type app struct {
 	name        string
 	scopes      []string
 	authStyle   string            // one of provider's
+	byCode      bool              // users may sign in by a code (RFC 8628)
 	metadata    map[string]string // the operator's
 	fingerprint string            // of all that the service is told
 }
@@ -33,12 +34,17 @@ func (m *Manager) app(c provider.Connection) app {
 		name:        cmp.Or(c.Registration.Metadata["client_name"], defaultName),
 		scopes:      c.Scopes,
 		authStyle:   cmp.Or(c.AuthStyle, provider.AuthBasic),
+		byCode:      c.DeviceURL != "",
 		metadata:    c.Registration.Metadata,
 	}
 	if cmp.Or(c.Protocol, c.Provider) == "oidc" && !slices.Contains(a.scopes, "openid") {
 		a.scopes = append([]string{"openid"}, a.scopes...)
 	}
-	told, _ := json.Marshal([]any{a.redirectURI, a.name, a.scopes, a.authStyle, a.metadata}) // can't fail; maps are sorted
+	all := []any{a.redirectURI, a.name, a.scopes, a.authStyle, a.metadata}
+	if a.byCode {
+		all = append(all, a.byCode)
+	}
+	told, _ := json.Marshal(all) // can't fail; maps are sorted
 	sum := sha256.Sum256(told)
 	a.fingerprint = base64.RawURLEncoding.EncodeToString(sum[:])
 	return a

@@ -146,7 +146,11 @@ func (a answer) errorCode() string {
 // standard is what RFC 7591 §2 calls client metadata.
 func standard(a app) map[string]any {
 	said := a.said()
-	said["grant_types"] = []string{"authorization_code", "refresh_token"}
+	grants := []string{"authorization_code", "refresh_token"}
+	if a.byCode {
+		grants = append(grants, provider.DeviceGrant)
+	}
+	said["grant_types"] = grants
 	said["token_endpoint_auth_method"] = authMethod(a.authStyle)
 	if len(a.scopes) > 0 {
 		said["scope"] = strings.Join(a.scopes, " ")
