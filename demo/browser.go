@@ -187,6 +187,27 @@ func (b *Browser) connect(ctx context.Context, authorizationURL, username, decis
 	if err != nil {
 		return page, err
 	}
+	return b.decide(ctx, page, username, decision)
+}
+
+// Activate types a code at the service, where verificationURI leads, signs in there as username, and
+// decides: "allow" or "deny". Without userCode the address has it.
+func (b *Browser) Activate(ctx context.Context, verificationURI, userCode, username, decision string) (Page, error) {
+	page, err := b.Get(ctx, verificationURI)
+	if err == nil && page.has("sign-in") {
+		page, err = b.Submit(ctx, page, "sign-in", url.Values{"username": {username}, "password": {Password}})
+	}
+	if err == nil && page.has("code") {
+		page, err = b.Submit(ctx, page, "code", url.Values{"user_code": {userCode}})
+	}
+	if err != nil {
+		return page, err
+	}
+	return b.decide(ctx, page, username, decision)
+}
+
+// decide goes through the service's own pages.
+func (b *Browser) decide(ctx context.Context, page Page, username, decision string) (_ Page, err error) {
 	if page.has("sign-in") {
 		page, err = b.Submit(ctx, page, "sign-in", url.Values{"username": {username}, "password": {Password}})
 		if err != nil {

@@ -46,6 +46,7 @@ func Connections(issuer string, clients []Client) string {
     authorize_url: %[3]s/oauth/authorize
     token_url: %[3]s/oauth/token
     revoke_url: %[3]s/oauth/revoke
+    device_url: %[3]s/oauth/device
     client_id: %[6]s
     client_secret: %[7]s
     auth_style: post

@@ -25,6 +25,8 @@ const (
 	OpJWKS       = "jwks"
 	OpAuthorize  = "authorize" // GET and POST of the sign-in and consent pages
 	OpToken      = "token"     // codes and refreshes alike
+	OpDevice     = "device"    // a code is made, RFC 8628
+	OpActivate   = "activate"  // GET and POST of the page where it is typed
 	OpRevoke     = "revoke"    // RFC 7009
 	OpIntrospect = "introspect"
 	OpUserinfo   = "userinfo"
@@ -56,6 +58,8 @@ type ServiceOptions struct {
 	AccessTokenLifetime  time.Duration // zero: an hour; counted in whole seconds, as all three
 	RefreshTokenLifetime time.Duration // zero: thirty days
 	CodeLifetime         time.Duration // zero: a minute
+	DevicePause          time.Duration // between two polls; zero: five seconds; told in whole ones
+	DeviceLifetime       time.Duration // of a code that is typed elsewhere; zero: ten minutes
 }
 
 // Client is a registered OAuth client.
@@ -90,6 +94,7 @@ type Service struct {
 	tokens  tokenUses
 	notes   notebook
 	flow    flow
+	devices devices
 
 	// exchange makes the token endpoint one at a time: fosite looks at a code or refresh token
 	// and uses it up in two steps, and a second request must not come in between.
@@ -111,15 +116,17 @@ func NewService(o ServiceOptions) *Service {
 			{Username: "linus", Subject: "acct_1969", Name: "Linus Torvalds"},
 		}
 	}
+	o.DevicePause, o.DeviceLifetime = cmp.Or(o.DevicePause, devicePause), cmp.Or(o.DeviceLifetime, deviceLife)
 	s := &Service{
 		options:  o,
 		keys:     newSigningKeys(),
 		store:    newStore(),
 		signedIn: map[string]ServiceUser{},
 		names:    map[string]string{},
+		devices:  devices{pause: o.DevicePause},
 	}
 	s.stage.errorBody, s.stage.note = oauthError, s.note
-	s.oauth = composeOAuth(fositeConfig(o), s.store, s.keys)
+	s.oauth = composeOAuth(fositeConfig(o), s.store, s.keys, s.deviceFactory)
 	s.routes = s.newRoutes()
 	s.Register(o.Clients...)
 	return s
@@ -149,21 +156,22 @@ func fositeConfig(o ServiceOptions) *fosite.Config {
 	}
 }
 
-func composeOAuth(config *fosite.Config, s fosite.Storage, keys signingKeys) fosite.OAuth2Provider {
+func composeOAuth(config *fosite.Config, s fosite.Storage, keys signingKeys, more ...compose.Factory) fosite.OAuth2Provider {
 	key := func(context.Context) (any, error) { return keys.own, nil }
 	return compose.Compose(config, s,
 		&compose.CommonStrategy{
 			CoreStrategy:               compose.NewOAuth2HMACStrategy(config),
 			OpenIDConnectTokenStrategy: compose.NewOpenIDConnectStrategy(key, config),
 		},
-		compose.OAuth2AuthorizeExplicitFactory,
-		compose.OAuth2RefreshTokenGrantFactory,
-		compose.OAuth2ClientCredentialsGrantFactory,
-		compose.OpenIDConnectExplicitFactory,
-		compose.OpenIDConnectRefreshFactory,
-		compose.OAuth2TokenIntrospectionFactory,
-		compose.OAuth2TokenRevocationFactory,
-		compose.OAuth2PKCEFactory,
+		append(more,
+			compose.OAuth2AuthorizeExplicitFactory,
+			compose.OAuth2RefreshTokenGrantFactory,
+			compose.OAuth2ClientCredentialsGrantFactory,
+			compose.OpenIDConnectExplicitFactory,
+			compose.OpenIDConnectRefreshFactory,
+			compose.OAuth2TokenIntrospectionFactory,
+			compose.OAuth2TokenRevocationFactory,
+			compose.OAuth2PKCEFactory)...,
 	)
 }
 
@@ -207,7 +215,7 @@ func fositeClient(c Client) fosite.Client {
 		ID:            c.ID,
 		Secret:        hashSecret([]byte(c.Secret.Reveal())),
 		RedirectURIs:  c.RedirectURIs,
-		GrantTypes:    fosite.Arguments{"authorization_code", "refresh_token"},
+		GrantTypes:    fosite.Arguments{"authorization_code", "refresh_token", deviceGrant},
 		ResponseTypes: fosite.Arguments{"code"},
 		Scopes:        c.Scopes,
 	}

@@ -28,6 +28,8 @@ type servicePage struct {
 	Mistake  string // of a sign-in
 	User     ServiceUser
 	Scopes   []scope
+	UserCode string // of a device; empty: a browser that is sent back
+	Done     bool   // of a device: the user has decided
 	Problem  string // of a request that can't be sent back to its client
 }
 
@@ -52,9 +54,9 @@ func (s *Service) authorize(w http.ResponseWriter, r *http.Request) {
 	case request.GetRequestForm().Get("prompt") == "none":
 		s.refuse(w, r, request, fosite.ErrInteractionRequired)
 	case r.Method == http.MethodPost && r.PostForm.Get("action") == "sign-in":
-		s.signIn(w, r, request)
+		s.signIn(w, r)
 	case !signedIn:
-		s.signInPage(w, request, "")
+		s.signInPage(w, "")
 	case r.Method != http.MethodPost:
 		s.consentPage(w, request, user)
 	case r.PostForm.Get("action") == "allow":
@@ -78,11 +80,8 @@ func (s *Service) refuse(w http.ResponseWriter, r *http.Request, request fosite.
 }
 
 func (s *Service) allow(w http.ResponseWriter, r *http.Request, request fosite.AuthorizeRequester, user ServiceUser) {
-	kept := r.PostForm["kept"]
-	for _, name := range request.GetRequestedScopes() {
-		if fixed(name) || slices.Contains(kept, name) {
-			request.GrantScope(name)
-		}
+	for _, name := range keptOf(request.GetRequestedScopes(), r.PostForm["kept"]) {
+		request.GrantScope(name)
 	}
 	response, err := s.oauth.NewAuthorizeResponse(r.Context(), request, s.newSession(user))
 	if err != nil {
@@ -104,10 +103,10 @@ func (s *Service) newSession(user ServiceUser) *openid.DefaultSession {
 	}
 }
 
-func (s *Service) signIn(w http.ResponseWriter, r *http.Request, request fosite.AuthorizeRequester) {
+func (s *Service) signIn(w http.ResponseWriter, r *http.Request) {
 	i := slices.IndexFunc(s.options.Users, func(u ServiceUser) bool { return u.Username == r.PostForm.Get("username") })
 	if i < 0 || r.PostForm.Get("password") != Password {
-		s.signInPage(w, request, "That name and password don't belong together.")
+		s.signInPage(w, "That name and password don't belong together.")
 		return
 	}
 	session := random()
@@ -134,25 +133,32 @@ func (s *Service) user(r *http.Request) (ServiceUser, bool) {
 	return user, ok
 }
 
-func (s *Service) signInPage(w http.ResponseWriter, request fosite.AuthorizeRequester, mistake string) {
-	s.render(w, http.StatusOK, "'self'", "service_signin.html", servicePage{
-		Client: s.clientName(request), Users: s.options.Users, Password: Password, Mistake: mistake,
-	})
+func (s *Service) signInPage(w http.ResponseWriter, mistake string) {
+	s.render(w, http.StatusOK, "'self'", "service_signin.html", servicePage{Users: s.options.Users, Password: Password, Mistake: mistake})
 }
 
 func (s *Service) consentPage(w http.ResponseWriter, request fosite.AuthorizeRequester, user ServiceUser) {
-	p := servicePage{Client: s.clientName(request), User: user}
-	for _, name := range request.GetRequestedScopes() {
-		p.Scopes = append(p.Scopes, scope{Name: name, Meaning: meaning(name), Fixed: fixed(name)})
-	}
+	p := servicePage{Client: s.clientOf(request.GetClient().GetID()), User: user, Scopes: scopeLines(request.GetRequestedScopes())}
 	// Browsers apply form-action to the redirect after the form, too.
 	s.render(w, http.StatusOK, "'self' "+origin(request.GetRedirectURI()), "service_consent.html", p)
 }
 
-func (s *Service) clientName(request fosite.AuthorizeRequester) string {
+func (s *Service) clientOf(id string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.names[request.GetClient().GetID()]
+	return s.names[id]
+}
+
+func scopeLines(names []string) (lines []scope) {
+	for _, name := range names {
+		lines = append(lines, scope{Name: name, Meaning: meaning(name), Fixed: fixed(name)})
+	}
+	return lines
+}
+
+// keptOf is what of the scopes that were asked for the user leaves in.
+func keptOf(asked, kept []string) []string {
+	return slices.DeleteFunc(slices.Clone(asked), func(name string) bool { return !fixed(name) && !slices.Contains(kept, name) })
 }
 
 func (s *Service) homePage(w http.ResponseWriter, _ *http.Request) {
