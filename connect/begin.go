@@ -66,7 +66,7 @@ func (s *Service) view(ctx context.Context, session oauthstate.Session, p *provi
 	return View{
 		ServiceName: p.Connection.Name, HostUserID: session.HostUserID, HostUserName: s.hostUserName(ctx, session),
 		Scopes: scopes, Fields: p.Connection.Fields, Form: p.Form != nil,
-		Shared: p.Connection.IsShared(),
+		ByCode: p.Device != nil, Shared: p.Connection.IsShared(),
 	}
 }
 
@@ -75,27 +75,14 @@ func (s *Service) view(ctx context.Context, session oauthstate.Session, p *provi
 // same browser, after a failure too; the attempt before is void then. values are what the user has
 // typed, by field key. *FieldsError: some of it is wrong.
 func (s *Service) Continue(ctx context.Context, ticket, browser string, values map[string]secret.Text) (redirectURL string, err error) {
-	id := oauthstate.IDOf(ticket)
-	session, err := s.Sessions.Get(ctx, id)
-	if err == nil {
-		err = s.mayContinue(ctx, session, browser)
-	}
+	session, p, values, err := s.toContinue(ctx, ticket, browser, values)
 	if err != nil {
-		s.auditIntruder(ctx, "ticket", session, err)
-		return "", sessionError(err)
-	}
-	p, ok := s.Connections[session.AuthID]
-	if !ok {
-		return "", ErrUnknownConnection
-	}
-	values, mistakes := p.Connection.CheckFields(values)
-	if len(mistakes) > 0 {
-		return "", s.mistaken(ctx, session, p, mistakes)
+		return "", err
 	}
 	if p.Form != nil {
 		return s.submit(ctx, p, session, ticket, browser, values)
 	}
-	state := oauthstate.NewToken(id)
+	state := oauthstate.NewToken(session.ID)
 	attempt, target, err := authorize(ctx, p, values, state, s.redirectURI(session.AuthID), session.Scopes)
 	if err != nil {
 		return s.continueFailed(ctx, ticket, browser, err)
@@ -104,7 +91,7 @@ func (s *Service) Continue(ctx context.Context, ticket, browser string, values m
 	if err != nil {
 		return "", err
 	}
-	_, err = s.Sessions.Update(ctx, id, func(x *oauthstate.Session) error {
+	_, err = s.Sessions.Update(ctx, session.ID, func(x *oauthstate.Session) error {
 		if err := s.mayContinue(ctx, *x, browser); err != nil {
 			return err
 		}
@@ -113,6 +100,28 @@ func (s *Service) Continue(ctx context.Context, ticket, browser string, values m
 		return nil
 	})
 	return target, sessionError(err)
+}
+
+// toContinue is the session of a browser that may start an attempt in it, its provider, and what the
+// user has typed, checked.
+func (s *Service) toContinue(ctx context.Context, ticket, browser string, values map[string]secret.Text) (oauthstate.Session, *provider.Provider, map[string]secret.Text, error) {
+	session, err := s.Sessions.Get(ctx, oauthstate.IDOf(ticket))
+	if err == nil {
+		err = s.mayContinue(ctx, session, browser)
+	}
+	if err != nil {
+		s.auditIntruder(ctx, "ticket", session, err)
+		return session, nil, nil, sessionError(err)
+	}
+	p, ok := s.Connections[session.AuthID]
+	if !ok {
+		return session, nil, nil, ErrUnknownConnection
+	}
+	values, mistakes := p.Connection.CheckFields(values)
+	if len(mistakes) > 0 {
+		return session, nil, nil, s.mistaken(ctx, session, p, mistakes)
+	}
+	return session, p, values, nil
 }
 
 // authorize starts an attempt at the customer's service.
@@ -158,7 +167,7 @@ func (s *Service) mayContinue(ctx context.Context, x oauthstate.Session, browser
 		return ErrTooMany
 	}
 	switch x.Phase {
-	case oauthstate.Opened, oauthstate.Sent, oauthstate.Relaying:
+	case oauthstate.Opened, oauthstate.Sent, oauthstate.Waiting, oauthstate.Relaying:
 		return nil
 	case oauthstate.Done:
 		if State(x.Result.State) == Failed && Reason(x.Result.Reason) != FinishedByOther {
@@ -167,7 +176,7 @@ func (s *Service) mayContinue(ctx context.Context, x oauthstate.Session, browser
 		if len(x.Result.Missing) > 0 { // the account is updated in place
 			return nil
 		}
-	case oauthstate.Taken, oauthstate.Finishing:
+	case oauthstate.Taken, oauthstate.Asking, oauthstate.Finishing:
 		age, err := s.age(ctx, x)
 		if err != nil {
 			return err

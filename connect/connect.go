@@ -1,5 +1,5 @@
 // Package connect holds the use cases: a user connects an account (Begin, Open, Continue,
-// Complete, Finish, Result) and disconnects it (Disconnect), and the promises to host and service
+// ContinueByCode, Code, Complete, Finish, Result) and disconnects it (Disconnect), and the promises to host and service
 // that outlive the click (Promises, worked off by the outbox). It knows the order of things and
 // what a failure means to whom; the HTTP in front of it is in handlers, the stores and clients
 // behind it are in oauthstate, linkedaccount, outbox, host and provider.
@@ -29,6 +29,7 @@ var (
 	ErrWrongConnection   = errors.New("the callback belongs to another connection")
 	ErrWrongUser         = errors.New("the session was started by another user")
 	ErrNotFound          = errors.New("no such linked account")
+	ErrNotOffered        = errors.New("the connection has no sign-in by code")
 	ErrUnavailable       = errors.New("a system we depend on does not answer")
 	ErrHostRefuses       = errors.New("the host refuses what it was asked")
 )
@@ -84,6 +85,7 @@ const (
 	Changed            Reason = "changed"             // the connection's configuration changed meanwhile
 	HostRefused        Reason = "host_refused"        // the host turned the account down; revoked again
 	Interrupted        Reason = "interrupted"         // the work on it stopped midway (a restart)
+	CodeExpired        Reason = "code_expired"        // the code was not typed at the service in time
 	FinishedByOther    Reason = "finished_by_other"   // another user finished: nothing was linked
 )
 
@@ -94,8 +96,20 @@ type View struct {
 	HostUserName string   // empty when the host could not tell in time
 	Scopes       []string // asked of the service
 	Fields       []provider.Field
+	ByCode       bool // the user may sign in with a code instead
 	Form         bool // what is typed here is the credential, or brings one; else the user goes on to the service
 	Shared       bool // the account is the company's: everyone who connects acts with the app's own access
+}
+
+// CodeView is what the page of a sign-in by code shows (RFC 8628 §3.3).
+type CodeView struct {
+	Over        bool // nothing is waited for, or not any more: see the result
+	ServiceName string
+	UserCode    secret.Text
+	URI         string        // where it is to be typed
+	CompleteURI secret.Text   // the same with the code in it; may be empty
+	Left        time.Duration // until the code ends
+	LookAgain   time.Duration // after how long the page is worth another look
 }
 
 // Result is what the result page shows.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ type fixture struct {
 	theHost    *demo.Host
 	theService *demo.Service
 	allowed    *limit
+	ahead      *atomic.Int64 // the clock of Redis; nil: it is right
 }
 
 type limit struct{ none bool }
@@ -43,7 +45,7 @@ const (
 	browser = "the browser's cookie"
 )
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t *testing.T, change ...func(*demo.ServiceOptions)) *fixture {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -51,9 +53,13 @@ func newFixture(t *testing.T) *fixture {
 	}
 	issuer := "http://" + listener.Addr().String()
 	clients := demo.Clients("https://linkgate.test")
+	options := demo.ServiceOptions{Issuer: issuer, Clients: clients}
+	for _, c := range change {
+		c(&options)
+	}
 	f := &fixture{
 		theHost:    demo.NewHost(demo.HostOptions{}),
-		theService: demo.NewService(demo.ServiceOptions{Issuer: issuer, Clients: clients}),
+		theService: demo.NewService(options),
 		allowed:    &limit{},
 	}
 	service := &httptest.Server{Listener: listener, Config: &http.Server{Handler: f.theService}}
@@ -91,7 +97,7 @@ func newProvider(t *testing.T, authID, issuer string, c demo.Client) *provider.P
 	t.Helper()
 	p, err := provider.New(provider.Connection{
 		AuthID: authID, Provider: "oidc", Name: "Acme Notes", Issuer: issuer, Scopes: []string{"openid", "profile"},
-		ClientID: c.ID, ClientSecret: c.Secret,
+		ClientID: c.ID, ClientSecret: c.Secret, DeviceURL: provider.DeviceDiscover,
 	}, provider.Deps{AllowPrivateNetworks: true})
 	if err != nil {
 		t.Fatal(err)

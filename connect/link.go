@@ -161,6 +161,8 @@ func reasonOf(err error) Reason {
 	switch {
 	case errors.Is(err, provider.ErrDenied):
 		return Denied
+	case errors.Is(err, provider.ErrExpired):
+		return CodeExpired
 	case errors.Is(err, provider.ErrChanged):
 		return Changed
 	case errors.Is(err, provider.ErrNotVerified):

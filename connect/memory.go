@@ -16,7 +16,8 @@ type memory struct {
 	Attempt     []byte      // provider.Attempt, marshalled; gone once it is used
 	FinishToken secret.Text // of Relaying
 	Callback    provider.Callback
-	Grant       *provider.Grant // of Relaying, where our own form has brought it
+	Grant       *provider.Grant // of Relaying, where it is known already: of a form, or of a sign-in by code
+	Waiting     *waiting        // of a sign-in by code
 }
 
 // memoryForm is memory as it is sealed: the secrets in the clear.
@@ -29,6 +30,7 @@ type memoryForm struct {
 	Token       string `json:"token,omitempty"`    // oauth1
 	Verifier    string `json:"verifier,omitempty"` // oauth1
 	Grant       []byte `json:"grant,omitempty"`
+	Waiting     []byte `json:"waiting,omitempty"`
 }
 
 func (s *Service) remember(session oauthstate.Session, m memory) ([]byte, error) {
@@ -39,8 +41,15 @@ func (s *Service) remember(session oauthstate.Session, m memory) ([]byte, error)
 			return nil, fmt.Errorf("writing a grant: %w", err)
 		}
 	}
+	var waits []byte
+	if m.Waiting != nil {
+		var err error
+		if waits, err = m.Waiting.marshal(); err != nil {
+			return nil, fmt.Errorf("writing what is waited for: %w", err)
+		}
+	}
 	plain, err := json.Marshal(memoryForm{
-		Grant:  grant,
+		Grant: grant, Waiting: waits,
 		Ticket: m.Ticket, Attempt: m.Attempt, FinishToken: m.FinishToken.Reveal(),
 		Code: m.Callback.Code.Reveal(), Issuer: m.Callback.Issuer,
 		Token: m.Callback.OAuthToken.Reveal(), Verifier: m.Callback.OAuthVerifier.Reveal(),
@@ -72,8 +81,14 @@ func (s *Service) recall(session oauthstate.Session) (memory, error) {
 		}
 		grant = &g
 	}
+	var waits *waiting
+	if len(f.Waiting) > 0 {
+		if waits, err = unmarshalWaiting(f.Waiting); err != nil {
+			return memory{}, fmt.Errorf("reading what is waited for: %w", err)
+		}
+	}
 	return memory{
-		Grant:  grant,
+		Grant: grant, Waiting: waits,
 		Ticket: f.Ticket, Attempt: f.Attempt, FinishToken: secret.New(f.FinishToken),
 		Callback: provider.Callback{
 			Code: secret.New(f.Code), Issuer: f.Issuer,

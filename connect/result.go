@@ -52,10 +52,15 @@ func (s *Service) settled(ctx context.Context, x oauthstate.Session) (_ Result, 
 	case oauthstate.Relaying:
 		r, err := s.relaying(ctx, x)
 		return r, true, err
-	case oauthstate.Taken, oauthstate.Finishing:
+	case oauthstate.Taken, oauthstate.Asking, oauthstate.Finishing:
 		age, err := s.age(ctx, x)
-		if err != nil || age <= s.stalledAfter() {
+		switch {
+		case err != nil:
 			return Result{}, false, err
+		case age <= s.stalledAfter() && x.Phase == oauthstate.Asking && x.Result == nil: // and nothing has come of it yet
+			return s.resultOf(x, oauthstate.Result{State: string(Open)}), true, nil
+		case age <= s.stalledAfter():
+			return Result{}, false, nil
 		}
 		if x.Result != nil {
 			return s.resultOf(x, *x.Result), true, nil

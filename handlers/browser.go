@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"linkgate/connect"
 	"linkgate/handlers/inbound"
 	"linkgate/oauthstate"
+	"linkgate/secret"
 	"linkgate/templates"
 )
 
@@ -48,7 +50,15 @@ func mayBeBound(err error) bool {
 
 // carryOn takes what the user has typed on the ticket page, the one page with a form, and sends the
 // browser on: to the service, or to the result. What can't be right is asked for once more.
-func (s *site) carryOn(c echo.Context) error {
+func (s *site) carryOn(c echo.Context) error { return s.carryOnWith(c, s.Connect.Continue) }
+
+// carryOnByCode is carryOn for the page's other button.
+func (s *site) carryOnByCode(c echo.Context) error { return s.carryOnWith(c, s.Connect.ContinueByCode) }
+
+// carriesOn is one of the two use cases that the ticket page's form leads to.
+type carriesOn func(ctx context.Context, ticket, browser string, values map[string]secret.Text) (redirectURL string, err error)
+
+func (s *site) carryOnWith(c echo.Context, proceed carriesOn) error {
 	ticket, err := ticketOf(c)
 	if err != nil {
 		return err
@@ -63,7 +73,7 @@ func (s *site) carryOn(c echo.Context) error {
 	if malformed != nil {
 		return malformed
 	}
-	address, err := s.Connect.Continue(r.Context(), ticket, browser, values)
+	address, err := proceed(r.Context(), ticket, browser, values)
 	var mistaken *connect.FieldsError
 	if errors.As(err, &mistaken) {
 		return s.writePage(c, http.StatusUnprocessableEntity, ticketPageAgain(mistaken, ticket, browser, values))
@@ -72,6 +82,33 @@ func (s *site) carryOn(c echo.Context) error {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, address) // RFC 9700 §4.12
+}
+
+// code shows the code to sign in with until it has been typed at the service. It has no form, and
+// looks again by itself, no sooner than the service may be asked.
+func (s *site) code(c echo.Context) error {
+	ticket, err := ticketOf(c)
+	if err != nil {
+		return err
+	}
+	browser := s.cookies.browser(c.Request(), oauthstate.IDOf(ticket))
+	view, err := s.Connect.Code(c.Request().Context(), ticket, browser)
+	if err != nil {
+		return err
+	}
+	if view.Over {
+		return c.Redirect(http.StatusSeeOther, resultPath(ticket))
+	}
+	return s.writePage(c, http.StatusOK, page{Page: templates.Code{
+		ServiceName: view.ServiceName,
+		UserCode:    view.UserCode.Reveal(),
+		URI:         view.URI,
+		CompleteURI: view.CompleteURI.Reveal(),
+		Left:        view.Left,
+		Refresh:     codePath(ticket),
+		After:       view.LookAgain,
+		StartOver:   ticketPath(ticket),
+	}})
 }
 
 // result tells how it ended. It never leads to the service by itself: whoever holds a window can
@@ -156,5 +193,7 @@ func head(c echo.Context) error { return c.NoContent(http.StatusOK) }
 
 // Addresses are made from what we know, never from Host or forwarding headers.
 func ticketPath(ticket string) string { return "/connect/" + url.PathEscape(ticket) }
+
+func codePath(ticket string) string { return ticketPath(ticket) + "/code" }
 
 func resultPath(ticket string) string { return ticketPath(ticket) + "/result" }

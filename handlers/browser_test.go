@@ -177,6 +177,7 @@ func TestBrowserPathParameters(t *testing.T) {
 		{"/connect/a%2Fb", 410},
 		{"/connect/a%00b", 410},
 		{"/connect/%2e%2e/result", 410},
+		{"/connect/%2e%2e/code", 410},
 		{"/connect/", 404},
 		{"/connect/" + aTicket + "/", 404},
 		{"/connect/" + aTicket + "/result/more", 404},
@@ -201,7 +202,7 @@ func TestBrowserPathParameters(t *testing.T) {
 }
 
 func TestHeadTouchesNothing(t *testing.T) {
-	for _, path := range []string{"/connect/" + aTicket, "/connect/" + aTicket + "/result", "/callback/gh?code=c&state=" + aState} {
+	for _, path := range []string{"/connect/" + aTicket, "/connect/" + aTicket + "/result", "/connect/" + aTicket + "/code", "/callback/gh?code=c&state=" + aState} {
 		b := newBench(t)
 		w := b.do("HEAD", path, "")
 		if w.Code != http.StatusOK || w.Body.Len() > 0 || w.Header().Get("Set-Cookie") != "" {

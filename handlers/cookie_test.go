@@ -159,24 +159,26 @@ func TestCrossSiteForms(t *testing.T) {
 		{"old browser, other port", "", publicURL + ":8443", ours, 403},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			b := newBench(t)
-			r := httptest.NewRequest("POST", "/connect/"+aTicket, strings.NewReader("form_token="+tc.token))
-			r.Host = "internal:8080" // behind a proxy
-			for name, value := range map[string]string{
-				"Content-Type": "application/x-www-form-urlencoded", "Cookie": aCookie,
-				"Sec-Fetch-Site": tc.site, "Origin": tc.origin,
-			} {
-				if value != "" {
-					r.Header.Set(name, value)
+			for _, path := range []string{"/connect/" + aTicket, "/connect/" + aTicket + "/code"} {
+				b := newBench(t)
+				r := httptest.NewRequest("POST", path, strings.NewReader("form_token="+tc.token))
+				r.Host = "internal:8080" // behind a proxy
+				for name, value := range map[string]string{
+					"Content-Type": "application/x-www-form-urlencoded", "Cookie": aCookie,
+					"Sec-Fetch-Site": tc.site, "Origin": tc.origin,
+				} {
+					if value != "" {
+						r.Header.Set(name, value)
+					}
 				}
-			}
-			w := httptest.NewRecorder()
-			b.handler.ServeHTTP(w, r)
-			if w.Code != tc.want {
-				t.Errorf("got %d, want %d", w.Code, tc.want)
-			}
-			if called := len(b.calls) > 0; called != (tc.want == 303) {
-				t.Errorf("got calls %v", b.calls)
+				w := httptest.NewRecorder()
+				b.handler.ServeHTTP(w, r)
+				if w.Code != tc.want {
+					t.Errorf("%s: got %d, want %d", path, w.Code, tc.want)
+				}
+				if called := len(b.calls) > 0; called != (tc.want == 303) {
+					t.Errorf("%s: got calls %v", path, b.calls)
+				}
 			}
 		})
 	}

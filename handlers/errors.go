@@ -80,6 +80,7 @@ func meanings() []meaning {
 		{errAccount, failure{http.StatusBadRequest, "BAD_REQUEST", "linked_account_id and Linkgate-Account may name one account, once each.", templates.BadRequest, 0}},
 		{errOtherSite, failure{http.StatusForbidden, "FORBIDDEN", "The form was sent by another site.", templates.Forbidden, 0}},
 		{connect.ErrUnknownConnection, failure{http.StatusNotFound, "NOT_FOUND", "There is no such auth id.", templates.NotFound, 0}},
+		{connect.ErrNotOffered, failure{http.StatusNotFound, "NOT_FOUND", "This connection has no sign-in by code.", templates.NotFound, 0}},
 		{connect.ErrNotFound, failure{http.StatusNotFound, "NOT_FOUND", "This user has no such linked account.", templates.NotFound, 0}},
 		{connect.ErrExpired, failure{http.StatusGone, "GONE", "The session is over or never was.", templates.Expired, 0}},
 		{connect.ErrUsed, failure{http.StatusConflict, "CONFLICT", "The session has been used.", templates.Used, 0}},

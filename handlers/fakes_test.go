@@ -52,6 +52,7 @@ type fake struct {
 	view         connect.View
 	disconnected connect.Disconnected
 	result       connect.Result
+	code         connect.CodeView
 	cb           provider.Callback
 	values       map[string]secret.Text
 	origin       string                                    // of the page that results are for
@@ -100,6 +101,17 @@ func (f *fake) Continue(_ context.Context, ticket, browser string, values map[st
 		return f.address, err
 	}
 	return f.address, f.check(values)
+}
+
+func (f *fake) ContinueByCode(_ context.Context, ticket, browser string, values map[string]secret.Text) (string, error) {
+	f.mu.Lock()
+	f.values = values
+	f.mu.Unlock()
+	return f.address, f.called("ContinueByCode", ticket, browser)
+}
+
+func (f *fake) Code(_ context.Context, ticket, browser string) (connect.CodeView, error) {
+	return f.code, f.called("Code", ticket, browser)
 }
 
 func (f *fake) Result(_ context.Context, ticket, browser string) (connect.Result, error) {

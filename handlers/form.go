@@ -72,8 +72,17 @@ func ticketOfView(view connect.View, ticket, browser string) templates.Ticket {
 		Form:        view.Form,
 		Shared:      view.Shared,
 		Action:      ticketPath(ticket),
+		CodeAction:  codeAction(view, ticket),
 		FormToken:   formToken(browser),
 	}
+}
+
+// codeAction is where the button posts to that asks for a code; empty: there is none.
+func codeAction(view connect.View, ticket string) string {
+	if !view.ByCode {
+		return ""
+	}
+	return codePath(ticket)
 }
 
 func fieldsOf(view connect.View) []templates.Field {

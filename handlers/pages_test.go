@@ -30,6 +30,8 @@ func everyBrowserAnswer(t *testing.T, change ...func(*Server)) map[string]*httpt
 	} {
 		ask(fmt.Sprintf("result %s %s %v", r.State, r.Reason, r.Stalled), "GET", "/connect/"+aTicket+"/result?relayed=1", func(b *bench) { b.result = r })
 	}
+	ask("code", "GET", "/connect/"+aTicket+"/code", func(b *bench) { b.code = aCode() })
+	ask("by code", "POST", "/connect/"+aTicket+"/code", nil)
 	ask("callback", "GET", "/callback/gh?code=c&state="+aState, nil)
 	answers["callback posted"] = newBench(t, change...).post("/callback/gh", "code=c&state="+aState)
 	ask("head", "HEAD", "/connect/"+aTicket, nil)

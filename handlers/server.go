@@ -67,6 +67,8 @@ type remover interface {
 type sessions interface {
 	Open(ctx context.Context, ticket, browser string) (connect.View, error)
 	Continue(ctx context.Context, ticket, browser string, values map[string]secret.Text) (redirectURL string, err error)
+	ContinueByCode(ctx context.Context, ticket, browser string, values map[string]secret.Text) (redirectURL string, err error)
+	Code(ctx context.Context, ticket, browser string) (connect.CodeView, error)
 	Result(ctx context.Context, ticket, browser string) (connect.Result, error)
 }
 

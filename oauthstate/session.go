@@ -29,11 +29,14 @@ const (
 type Phase string
 
 // The phases: new → open → sent → taken → done; with HOST_FINISH taken → relaying → finishing →
-// done. A failed session that is done may be sent again by its browser.
+// done. A sign-in by code waits in place of being sent, until the service says that the code has been
+// typed: open → waiting → asking → waiting → asking → … → done. A failed session that is done may be sent again by its browser.
 const (
 	New       Phase = "new"       // nobody has opened its page
 	Opened    Phase = "open"      // bound to a browser
 	Sent      Phase = "sent"      // the browser is at the service
+	Waiting   Phase = "waiting"   // the user is to type a code at the service, in another window
+	Asking    Phase = "asking"    // one look at the code has the service asked
 	Taken     Phase = "taken"     // one callback is being worked on
 	Relaying  Phase = "relaying"  // the host must relay the finish token
 	Finishing Phase = "finishing" // one finish is being worked on
@@ -66,7 +69,7 @@ type Session struct {
 	WorkSince   time.Time `json:"work_since,omitzero"` // by the clock of Redis
 	Worker      string    `json:"worker,omitempty"`    // who took it; makes the swap unique
 
-	Result *Result `json:"result,omitempty"` // of Done; of Taken and Finishing, what is certain already
+	Result *Result `json:"result,omitempty"` // of Done; of Taken, Asking and Finishing, what is certain already
 }
 
 // Result is how a session ended. Its words are connect's.

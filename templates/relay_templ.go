@@ -136,7 +136,7 @@ func (r Relay) markup(v view, title string) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = v.document(title, "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = v.document(title, lookAgain{}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

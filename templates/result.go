@@ -56,7 +56,7 @@ func (r Result) Text() string {
 	}
 	switch r.Reason {
 	case "denied", "service_unavailable", "service_refused", "not_verified", "changed",
-		"host_refused", "interrupted", "finished_by_other":
+		"host_refused", "interrupted", "code_expired", "finished_by_other":
 		return "result.failed." + r.Reason
 	}
 	return "result.failed.unknown"

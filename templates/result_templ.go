@@ -352,7 +352,7 @@ func (r Result) markup(v view, title, service string) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = v.document(title, r.again()).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = v.document(title, lookAgain{address: r.again()}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

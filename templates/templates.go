@@ -17,7 +17,7 @@ import (
 //go:embed pages messages
 var files embed.FS
 
-// Page is what Render can write: Ticket, Result, Relay or Problem.
+// Page is what Render can write: Ticket, Code, Result, Relay or Problem.
 type Page interface {
 	in(v view) (templ.Component, error)
 }

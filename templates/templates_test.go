@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 func newPages(t *testing.T) *Pages {
@@ -44,6 +45,10 @@ func everyPage() map[string]Page {
 			{Key: "subdomain", Label: hostile, Link: "javascript:alert(1)", Value: "</title><script>alert(1)</script>\"'", Mistake: "malformed"},
 			{Key: "user", Label: "User", Mistake: "missing"}, {Key: "password", Label: "Password", Secret: true, Mistake: "rejected"}}},
 		"form again, all wrong": Ticket{UserID: "u", Action: "/connect/x", Form: true, Again: true, Fields: aForm()},
+		"ticket with a code":    Ticket{ServiceName: hostile, UserID: "u", Action: "/connect/x", CodeAction: "/connect/x/code"},
+		"code": Code{ServiceName: hostile, UserCode: hostile, URI: "https://service.example/device?" + hostile, Left: 9 * time.Minute,
+			Refresh: "/connect/x/code", After: 5 * time.Second, StartOver: "/connect/x"},
+		"code complete":         Code{UserCode: "WDJB-MJHT", URI: "javascript:alert(1)", CompleteURI: "https://service.example/device?c=" + hostile, Refresh: "/connect/x/code", StartOver: "/connect/x"},
 		"relay":                 Relay{Action: "/callback/x", Fields: []RelayField{{"code", `"><script>alert(1)</script>`}, {"state", "'\"&"}}},
 		"failed oddly":          Result{State: "failed", Reason: "no such reason", TryAgain: "/connect/x"},
 		"linked, returns":       Result{State: "linked", ServiceName: hostile, Return: "https://app.example/?a=" + hostile},
@@ -56,7 +61,7 @@ func everyPage() map[string]Page {
 			TryAgain: "/connect/x", Refresh: "/connect/x/result", Message: hostile, Origin: hostile}
 	}
 	for _, reason := range []string{"denied", "service_unavailable", "service_refused", "not_verified", "changed",
-		"host_refused", "interrupted", "finished_by_other"} {
+		"host_refused", "interrupted", "code_expired", "finished_by_other"} {
 		pages["failed "+reason] = Result{State: "failed", Reason: reason, ServiceName: hostile, TryAgain: "/connect/x"}
 	}
 	for _, kind := range []ProblemKind{Expired, Used, WrongBrowser, WrongConnection, Forbidden, BadRequest, NotFound,

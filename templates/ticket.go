@@ -19,6 +19,7 @@ type Ticket struct {
 	Shared      bool    // the account is the company's: nobody signs in, and all act with the app's own access
 	Again       bool    // what was typed before was not taken
 	Action      string  // path that the button posts to
+	CodeAction  string  // path that the button for a sign-in by code posts to; empty: there is none
 	FormToken   string  // sent along with it
 }
 
