@@ -55,6 +55,8 @@ type Target struct {
 // tokens are where credentials come from; linkedaccount.Tokens says how each behaves.
 type tokens interface {
 	For(ctx context.Context, hostUserID, authID, chosen string) (linkedaccount.Opened, error)
+	Account(ctx context.Context, id string) (linkedaccount.Account, error)
+	ByID(ctx context.Context, id string) (linkedaccount.Opened, error)
 	Rejected(ctx context.Context, o linkedaccount.Opened) (linkedaccount.Opened, error)
 }
 
@@ -118,31 +120,66 @@ func New(o Options) (*Proxy, error) {
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, to Target) error {
 	p.underWay.begin()
 	defer p.underWay.end()
-	c, known := p.connections[to.AuthID]
-	if !known {
-		return ErrUnknownConnection
-	}
-	path, err := readPath(to.Path)
+	c, path, err := p.admit(r.Method, to.AuthID, to.Path)
 	if err != nil {
 		return err
-	}
-	if !c.rules.allow(r.Method, path) {
-		return &NotAllowedError{AuthID: to.AuthID, Rule: ruleFor(r.Method, path)}
 	}
 	if p.limit != nil {
 		if ok, err := p.limit.Allow(to.HostUserID); err != nil || !ok {
 			return ErrTooMany
 		}
 	}
+	return p.pass(w, r, c, path, func(ctx context.Context) (linkedaccount.Opened, error) {
+		return p.tokens.For(ctx, to.HostUserID, to.AuthID, to.Account)
+	})
+}
+
+// ServeAccount is Serve for one account, by our id, on behalf of the app's own back end: with the same
+// rules, those of the account's connection. Whoever calls has limited its caller; the user's own limit
+// is not touched. path is as in Target.
+func (p *Proxy) ServeAccount(w http.ResponseWriter, r *http.Request, accountID, path string) error {
+	p.underWay.begin()
+	defer p.underWay.end()
+	account, err := p.tokens.Account(r.Context(), accountID)
+	if err != nil {
+		return credentialFailure(err)
+	}
+	c, read, err := p.admit(r.Method, account.AuthID, path)
+	if err != nil {
+		return err
+	}
+	return p.pass(w, r, c, read, func(ctx context.Context) (linkedaccount.Opened, error) {
+		return p.tokens.ByID(ctx, accountID)
+	})
+}
+
+// admit reads a path and holds it to the connection's rules.
+func (p *Proxy) admit(method, authID, below string) (*connection, path, error) {
+	c, known := p.connections[authID]
+	if !known {
+		return nil, path{}, ErrUnknownConnection
+	}
+	read, err := readPath(below)
+	if err != nil {
+		return nil, path{}, err
+	}
+	if !c.rules.allow(method, read) {
+		return nil, path{}, &NotAllowedError{AuthID: authID, Rule: ruleFor(method, read)}
+	}
+	return c, read, nil
+}
+
+// pass goes through with what is admitted, with the credential that get gives.
+func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, c *connection, to path, get func(context.Context) (linkedaccount.Opened, error)) error {
 	if !c.enter() {
 		return &UnavailableError{System: theService, RetryAfter: busyPause, Err: errBusy}
 	}
 	defer c.leave()
-	account, err := p.tokens.For(r.Context(), to.HostUserID, to.AuthID, to.Account)
+	account, err := get(r.Context())
 	if err != nil {
 		return credentialFailure(err)
 	}
-	e := &exchange{connection: c, tokens: p.tokens, log: p.log, path: path, account: account}
+	e := &exchange{connection: c, tokens: p.tokens, log: p.log, path: to, account: account}
 	return e.serve(p.passing, w, r)
 }
 

@@ -57,6 +57,22 @@ func (f *fakeTokens) For(_ context.Context, hostUserID, authID, chosen string) (
 	return f.account, f.err
 }
 
+func (f *fakeTokens) Account(_ context.Context, id string) (linkedaccount.Account, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if id != f.account.ID {
+		return linkedaccount.Account{}, linkedaccount.ErrNotFound
+	}
+	return f.account.Account, nil
+}
+
+func (f *fakeTokens) ByID(_ context.Context, id string) (linkedaccount.Opened, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, id)
+	return f.account, f.err
+}
+
 func (f *fakeTokens) Rejected(_ context.Context, o linkedaccount.Opened) (linkedaccount.Opened, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
