@@ -54,6 +54,9 @@ type Account struct {
 	HostID     string // the host's id of its record; empty until the host has answered
 	// HostDeleted: the host has deleted its record, or never had one, since the account was refused or unlinked.
 	HostDeleted bool
+	// Revoked: nothing is left of its credential to revoke. Unrevocable: the service can't do that.
+	Revoked     bool
+	Unrevocable bool
 	Identity    provider.Identity
 	Status      Status
 	Scopes      []string  // granted
@@ -72,6 +75,9 @@ type Account struct {
 	LastError   string
 	LastErrorAt time.Time
 }
+
+// Live tells whether the account is one that the user has; see live.
+func (a Account) Live() bool { return a.live() }
 
 // live tells whether the account is one that the user has: nothing but a disconnect or a refusal
 // by the host has been decided about it.

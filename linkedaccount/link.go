@@ -112,7 +112,8 @@ func (s *Store) take(r record, g provider.Grant) (record, error) {
 	r.Identity, r.Scopes, r.Missing, r.ExpiresAt = g.Identity, g.Scopes, g.Missing, g.Credential.ExpiresAt
 	r.Status, r.LinkedAt = Linking, s.now()
 	r.LastError, r.LastErrorAt = "", time.Time{}
-	r.HostDeleted, r.hostDeletedAt, r.revokedAt = false, time.Time{}, time.Time{}
+	r.hostDeletedAt, r.revokedAt = time.Time{}, time.Time{}
+	r.HostDeleted, r.Revoked, r.Unrevocable = false, false, false
 	r.claimedAt, r.claimedBy = time.Time{}, "" // a refresh under way is of the credential before
 	r.refreshAt = s.Schedule.next(r.AuthID, g.Credential, s.now())
 	return r, nil

@@ -33,20 +33,20 @@ func (r record) outdates(version int64) bool { return version < r.credentialVers
 
 const columns = `id, host_user_id, auth_id, host_id, issuer, subject, name, status, scopes, missing,
 	credential, expires_at, host_deleted_at, revoked_at, version, created_at, updated_at, credential_version, token_version, claimed_at, claimed_by, refresh_at, used_at, settings, linked_at,
-	display_name, metadata, last_error, last_error_at`
+	display_name, metadata, last_error, last_error_at, unrevocable`
 
 func scan(row interface{ Scan(dest ...any) error }) (r record, err error) {
 	var scopes, missing, settings, metadata []byte
-	var expires, hostDeleted, revoked, created, updated, claimed, refresh, used, linked, failed int64
+	var expires, hostDeleted, revoked, created, updated, claimed, refresh, used, linked, failed, unrevocable int64
 	err = row.Scan(&r.ID, &r.HostUserID, &r.AuthID, &r.HostID, &r.Identity.Issuer, &r.Identity.Subject, &r.Identity.Name,
 		&r.Status, &scopes, &missing, &r.sealed, &expires, &hostDeleted, &revoked, &r.Version, &created, &updated, &r.credentialVersion,
 		&r.TokenVersion, &claimed, &r.claimedBy, &refresh, &used, &settings, &linked,
-		&r.DisplayName, &metadata, &r.LastError, &failed)
+		&r.DisplayName, &metadata, &r.LastError, &failed, &unrevocable)
 	if err != nil {
 		return record{}, err
 	}
 	r.ExpiresAt, r.hostDeletedAt, r.revokedAt = database.Time(expires), database.Time(hostDeleted), database.Time(revoked)
-	r.HostDeleted = !r.hostDeletedAt.IsZero()
+	r.HostDeleted, r.Revoked, r.Unrevocable = !r.hostDeletedAt.IsZero(), !r.revokedAt.IsZero(), unrevocable != 0
 	r.CreatedAt, r.UpdatedAt = database.Time(created), database.Time(updated)
 	r.claimedAt, r.refreshAt = database.Time(claimed), database.Time(refresh)
 	r.UsedAt, r.LinkedAt, r.LastErrorAt = database.Time(used), database.Time(linked), database.Time(failed)
@@ -63,12 +63,16 @@ func (r record) values() ([]any, error) {
 	if err := errors.Join(errScopes, errMissing, errSettings); err != nil {
 		return nil, fmt.Errorf("encoding an account: %w", err)
 	}
+	var unrevocable int64
+	if r.Unrevocable {
+		unrevocable = 1
+	}
 	return []any{r.ID, r.HostUserID, r.AuthID, r.HostID, r.Identity.Issuer, r.Identity.Subject, r.Identity.Name, string(r.Status),
 		string(scopes), string(missing), r.sealed, database.Millis(r.ExpiresAt), database.Millis(r.hostDeletedAt),
 		database.Millis(r.revokedAt), r.Version, database.Millis(r.CreatedAt), database.Millis(r.UpdatedAt),
 		r.credentialVersion, r.TokenVersion, database.Millis(r.claimedAt), r.claimedBy, database.Millis(r.refreshAt),
 		database.Millis(r.UsedAt), string(settings), database.Millis(r.LinkedAt),
-		r.DisplayName, string(r.Metadata), r.LastError, database.Millis(r.LastErrorAt)}, nil
+		r.DisplayName, string(r.Metadata), r.LastError, database.Millis(r.LastErrorAt), unrevocable}, nil
 }
 
 func insert(ctx context.Context, tx *tx, r record) error {
@@ -78,7 +82,7 @@ func insert(ctx context.Context, tx *tx, r record) error {
 	}
 	_, err = tx.ExecContext(ctx, "INSERT INTO linked_accounts ("+columns+`) VALUES
 		($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-		$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)`, values...)
+		$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)`, values...)
 	if err != nil {
 		return fmt.Errorf("writing account: %w", err)
 	}
@@ -96,7 +100,7 @@ func (s *Store) update(ctx context.Context, tx *tx, r record) (record, error) {
 	}
 	_, err = tx.ExecContext(ctx, "UPDATE linked_accounts SET ("+columns+`) =
 		($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-		$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29) WHERE id = $1`, values...)
+		$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30) WHERE id = $1`, values...)
 	if err != nil {
 		return record{}, fmt.Errorf("writing account: %w", err)
 	}

@@ -93,13 +93,14 @@ func (s *Store) HostDeleted(ctx context.Context, id string, version int64) error
 	})
 }
 
-// Revoked: see HostDeleted. Nor does it count when a refresh that was under way has replaced the
+// Revoked: see HostDeleted; a.Unrevocable says that the service has no way to do it. Nor does it count when a refresh that was under way has replaced the
 // credential since: saving that has promised another revocation.
 func (s *Store) Revoked(ctx context.Context, a Account) error {
 	return s.takenBack(ctx, a.ID, func(r *record) bool {
 		if r.revokedAt.IsZero() {
 			r.revokedAt = s.now()
 		}
+		r.Unrevocable = a.Unrevocable
 		return r.TokenVersion == a.TokenVersion
 	})
 }
