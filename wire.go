@@ -77,6 +77,7 @@ func newApp(ctx context.Context, c config.Config, log *slog.Logger) (_ *app, err
 	if err := a.newCalls(connections); err != nil {
 		return nil, err
 	}
+	service.Tokens = a.tokens
 	if a.server, err = a.newServer(service); err != nil {
 		return nil, err
 	}

@@ -170,7 +170,8 @@ func (s *Service) mayContinue(ctx context.Context, x oauthstate.Session, browser
 	case oauthstate.Opened, oauthstate.Sent, oauthstate.Waiting, oauthstate.Relaying:
 		return nil
 	case oauthstate.Done:
-		if State(x.Result.State) == Failed && Reason(x.Result.Reason) != FinishedByOther {
+		over := Reason(x.Result.Reason) == FinishedByOther || Reason(x.Result.Reason) == Withdrawn
+		if State(x.Result.State) == Failed && !over {
 			return nil
 		}
 		if len(x.Result.Missing) > 0 { // the account is updated in place

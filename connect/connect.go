@@ -87,6 +87,7 @@ const (
 	Interrupted        Reason = "interrupted"         // the work on it stopped midway (a restart)
 	CodeExpired        Reason = "code_expired"        // the code was not typed at the service in time
 	FinishedByOther    Reason = "finished_by_other"   // another user finished: nothing was linked
+	Withdrawn          Reason = "withdrawn"           // the user was off-boarded meanwhile: nothing was linked
 )
 
 // View is what the ticket page shows before anything is granted.
@@ -146,6 +147,7 @@ type Service struct {
 	Log         *slog.Logger
 	Now         func() time.Time // nil: time.Now
 
+	Tokens       tokens  // fresh credentials
 	RemovalLimit Limiter // of removals for each auth id; nil: none
 
 	HostOrigin     string   // of the host's pages; may be empty: they are not told how a session ends

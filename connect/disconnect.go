@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"linkgate/database"
@@ -26,6 +27,9 @@ const (
 	RevocationRequested   Revocation = "requested"   // the service is asked, until it has done it
 	RevocationUnsupported Revocation = "unsupported" // the service can't be asked
 	RevocationUnknown     Revocation = "unknown"     // we never had it
+	// Of a DisconnectReport:
+	RevocationPending Revocation = "pending" // the service is asked until it has done it
+	Revoked           Revocation = "revoked" // by us or by the service itself; or the user has linked it anew
 )
 
 // Disconnect deletes the user's linked account (the host's id) at the host and has its credential
@@ -51,6 +55,82 @@ func (s *Service) Disconnect(ctx context.Context, hostUserID, linkedAccountID st
 		}
 	}
 	return done, s.unlink(ctx, a.ID)
+}
+
+// DisconnectReport says what has been done to disconnect an account, and what is still to be done.
+type DisconnectReport struct {
+	ID     string // of the account; empty: a record at the host that was never ours
+	AuthID string
+	HostID string // the host's id; empty: not known, or none
+	Status linkedaccount.Status
+
+	Host       HostDeletion
+	Revocation Revocation
+	Done       bool // nothing is left to do
+}
+
+// HostDeletion is what becomes of the record at the host.
+type HostDeletion string
+
+// What can become of it.
+const (
+	HostDeleted HostDeletion = "deleted" // or there was none
+	HostPending HostDeletion = "pending" // the host is asked until it has done it
+)
+
+// DisconnectAccount disconnects an account by our id, whoever's it is: at the host, at the service and
+// here. It tries both at once, waits a few seconds for both, and tells how far that went; what is
+// pending will be completed. Of an account that is disconnected already it tells the same.
+// ErrNotFound, ErrUnavailable (the database).
+func (s *Service) DisconnectAccount(ctx context.Context, accountID string) (DisconnectReport, error) {
+	a, err := s.Accounts.ByID(ctx, accountID)
+	if err != nil {
+		return DisconnectReport{}, databaseError(err)
+	}
+	return s.disconnect(ctx, a)
+}
+
+// disconnect takes an account back, or goes on with it, and reports.
+func (s *Service) disconnect(ctx context.Context, a linkedaccount.Account) (DisconnectReport, error) {
+	atHost, atService, err := s.Accounts.Unlink(ctx, a.ID)
+	if err != nil && !errors.Is(err, linkedaccount.ErrNotFound) {
+		return DisconnectReport{}, databaseError(err)
+	}
+	if a.Live() {
+		s.auditAccount(ctx, "account.disconnected", a, "by the app")
+	}
+	trying, cancel := context.WithTimeout(ctx, hostDeadline)
+	defer cancel()
+	var both sync.WaitGroup
+	for _, promise := range []string{atHost, atService} {
+		if promise != "" {
+			both.Go(func() { _ = s.tryShared(trying, promise) }) // the account tells how it went
+		}
+	}
+	both.Wait()
+	now, err := s.Accounts.ByID(context.WithoutCancel(ctx), a.ID)
+	if errors.Is(err, linkedaccount.ErrNotFound) { // it had been refused by the host, and nothing is kept of it
+		a.Status, a.HostDeleted, a.Revoked = linkedaccount.Unlinked, true, true
+		return s.report(a), nil
+	}
+	return s.report(now), databaseError(err)
+}
+
+// report tells how far a disconnect has come.
+func (s *Service) report(a linkedaccount.Account) DisconnectReport {
+	r := DisconnectReport{ID: a.ID, AuthID: a.AuthID, HostID: a.HostID, Status: a.Status, Host: HostPending, Revocation: RevocationPending}
+	if a.HostDeleted {
+		r.Host = HostDeleted
+	}
+	p, known := s.Connections[a.AuthID]
+	switch {
+	case a.Unrevocable, known && p.Revoker == nil:
+		r.Revocation = RevocationUnsupported
+	case a.Revoked:
+		r.Revocation = Revoked
+	}
+	r.Done = a.HostDeleted && a.Revoked
+	return r
 }
 
 // unlink promises both ends of a disconnect and tries both at once; it waits for the host only.

@@ -70,6 +70,9 @@ func (s *Service) relayed(ctx context.Context, session oauthstate.Session, m mem
 		return s.link(ctx, session, m.Attempt, m.Callback)
 	case !ok:
 		return failed(Changed)
+	case s.withdrawn(ctx, session):
+		s.giveBack(ctx, p, m.Grant.Credential)
+		return failed(Withdrawn)
 	}
 	return s.keep(ctx, session, p, *m.Grant)
 }

@@ -15,8 +15,11 @@ func (s *Service) link(ctx context.Context, session oauthstate.Session, attempt 
 	ctx, cancel := context.WithTimeout(ctx, s.workTime())
 	defer cancel()
 	p, ok := s.Connections[session.AuthID]
-	if !ok {
+	switch {
+	case !ok:
 		return failed(Changed)
+	case s.withdrawn(ctx, session):
+		return failed(Withdrawn)
 	}
 	a, err := provider.UnmarshalAttempt(attempt)
 	if err != nil {
@@ -47,6 +50,10 @@ func (s *Service) keep(ctx context.Context, session oauthstate.Session, p *provi
 		return failed(unsavedReason(err))
 	}
 	s.audit(ctx, "link.saved", session, account.ID, "")
+	if s.withdrawn(ctx, session) { // else Offboard finds the account
+		s.takeBack(ctx, account)
+		return failed(Withdrawn)
+	}
 	r := s.tellHost(ctx, session, account, promise)
 	if State(r.State) != Failed {
 		r.ComponentID = s.bind(ctx, session, account)
@@ -133,6 +140,11 @@ func (s *Service) tellHost(ctx context.Context, session oauthstate.Session, acco
 	if err != nil {
 		s.Log.WarnContext(ctx, "noting that an account is saved", "account", account.ID, "error", err)
 	}
+	return s.hostTold(ctx, r, account, promise)
+}
+
+// hostTold is r, a result that is pending, as it is once the promise to the host has been tried.
+func (s *Service) hostTold(ctx context.Context, r oauthstate.Result, account linkedaccount.Account, promise string) oauthstate.Result {
 	host, cancelHost := context.WithTimeout(ctx, hostDeadline)
 	defer cancelHost()
 	if err := s.Outbox.Try(host, promise); err != nil {

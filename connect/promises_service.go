@@ -16,7 +16,7 @@ func (s *Service) revoke(ctx context.Context, m outbox.Message) error {
 		return nil
 	}
 	if err == nil {
-		err = s.revokeAtService(ctx, a, c)
+		a.Unrevocable, err = s.revokeAtService(ctx, a, c)
 	}
 	if err != nil {
 		return err
@@ -24,12 +24,13 @@ func (s *Service) revoke(ctx context.Context, m outbox.Message) error {
 	return s.Accounts.Revoked(ctx, a)
 }
 
-func (s *Service) revokeAtService(ctx context.Context, a linkedaccount.Account, c provider.Credential) error {
+// revokeAtService tells whether the service has no way to do it.
+func (s *Service) revokeAtService(ctx context.Context, a linkedaccount.Account, c provider.Credential) (unsupported bool, _ error) {
 	p, ok := s.Connections[a.AuthID]
 	if !ok {
 		err := errors.New("connections.yaml has no such auth id any more; put it back to have its accounts revoked")
 		s.Log.ErrorContext(ctx, "revoking", "auth_id", a.AuthID, "account", a.ID, "error", err)
-		return outbox.Later(err, operatorPause)
+		return false, outbox.Later(err, operatorPause)
 	}
 	err := provider.ErrUnsupported
 	if p.Revoker != nil {
@@ -38,15 +39,15 @@ func (s *Service) revokeAtService(ctx context.Context, a linkedaccount.Account, 
 	switch {
 	case errors.Is(err, provider.ErrUnsupported):
 		s.auditAccount(ctx, "revoke.unsupported", a, "")
-		return nil
+		return true, nil
 	case errors.Is(err, provider.ErrRefused):
 		s.Log.ErrorContext(ctx, "the service refuses to revoke; check the connection's client", "auth_id", a.AuthID, "error", err)
-		return outbox.Later(err, operatorPause)
+		return false, outbox.Later(err, operatorPause)
 	case err != nil:
-		return later(err)
+		return false, later(err)
 	}
 	s.auditAccount(ctx, "revoked", a, "")
-	return nil
+	return false, nil
 }
 
 // later waits as long as the service asked us to; when it did not, the outbox knows how long.

@@ -20,6 +20,9 @@ func (s *Service) submit(ctx context.Context, p *provider.Provider, session oaut
 		return "", sessionError(err)
 	}
 	ctx = context.WithoutCancel(ctx)
+	if s.withdrawn(ctx, session) {
+		return s.resultURL(ticket), s.conclude(ctx, session, ticket, failed(Withdrawn))
+	}
 	grant, err := s.submitted(ctx, p, values)
 	if errors.Is(err, provider.ErrInvalidGrant) {
 		s.audit(ctx, "form.rejected", session, "", err.Error())

@@ -56,7 +56,7 @@ func (r Result) Text() string {
 	}
 	switch r.Reason {
 	case "denied", "service_unavailable", "service_refused", "not_verified", "changed",
-		"host_refused", "interrupted", "code_expired", "finished_by_other":
+		"host_refused", "interrupted", "code_expired", "finished_by_other", "withdrawn":
 		return "result.failed." + r.Reason
 	}
 	return "result.failed.unknown"
@@ -69,6 +69,9 @@ func (r Result) scene() string {
 	}
 	return r.State
 }
+
+// isOver tells of a failure after which nothing more can be begun in this session.
+func (r Result) isOver() bool { return r.Reason == "finished_by_other" || r.Reason == "withdrawn" }
 
 // GivenUp tells whether the page waits no longer although nothing has ended.
 func (r Result) GivenUp() bool { return r.State == "relaying" && r.Stalled }
@@ -92,7 +95,7 @@ func (r Result) again() string {
 // CanRetry tells whether Try again is offered. Whoever holds a window that somebody else started
 // gains nothing by trying again there.
 func (r Result) CanRetry() bool {
-	return r.TryAgain != "" && (r.GivenUp() || r.State == "failed" && r.Reason != "finished_by_other" || r.short())
+	return r.TryAgain != "" && (r.GivenUp() || r.State == "failed" && !r.isOver() || r.short())
 }
 
 // short tells that an account is connected, though with less than was asked for.

@@ -61,7 +61,7 @@ func everyPage() map[string]Page {
 			TryAgain: "/connect/x", Refresh: "/connect/x/result", Message: hostile, Origin: hostile}
 	}
 	for _, reason := range []string{"denied", "service_unavailable", "service_refused", "not_verified", "changed",
-		"host_refused", "interrupted", "code_expired", "finished_by_other"} {
+		"host_refused", "interrupted", "code_expired", "finished_by_other", "withdrawn"} {
 		pages["failed "+reason] = Result{State: "failed", Reason: reason, ServiceName: hostile, TryAgain: "/connect/x"}
 	}
 	for _, kind := range []ProblemKind{Expired, Used, WrongBrowser, WrongConnection, Forbidden, BadRequest, NotFound,
@@ -306,6 +306,7 @@ func TestResultOffers(t *testing.T) {
 		{state: "failed", reason: "denied", retry: true},
 		{state: "failed", reason: "host_refused", retry: true},
 		{state: "failed", reason: "finished_by_other"},
+		{state: "failed", reason: "withdrawn"},
 	} {
 		t.Run(fmt.Sprintf("%s %s %v", tc.state, tc.reason, tc.stalled), func(t *testing.T) {
 			html := render(t, p, p.Locale("en"), Result{State: tc.state, Reason: tc.reason, Stalled: tc.stalled, TryAgain: "/t", Refresh: "/r"})
