@@ -98,6 +98,16 @@ func (b brokenLog) Append(ctx context.Context, tx *sql.Tx, events []event.Event)
 	return errors.Join(b.EventLog.Append(ctx, tx, events), errAppend)
 }
 
+type cuttingLog struct {
+	linkedaccount.EventLog
+	cancel func()
+}
+
+func (c cuttingLog) Append(ctx context.Context, tx *sql.Tx, events []event.Event) error {
+	defer c.cancel()
+	return c.EventLog.Append(ctx, tx, events)
+}
+
 // Neither the change without its event, nor the event without its change.
 func TestNoEventOfWhatIsRolledBack(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
@@ -107,6 +117,11 @@ func TestNoEventOfWhatIsRolledBack(t *testing.T) {
 		working := s.EventLog
 		s.EventLog = brokenLog{working}
 		if _, _, err := s.Unlink(t.Context(), a.ID); !errors.Is(err, errAppend) {
+			t.Errorf("Unlink: %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		s.EventLog = cuttingLog{working, cancel} // all is written, and not committed
+		if _, _, err := s.Unlink(ctx, a.ID); !errors.Is(err, context.Canceled) {
 			t.Errorf("Unlink: %v", err)
 		}
 		s.EventLog = working
