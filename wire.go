@@ -113,7 +113,7 @@ func (a *app) openStores(ctx context.Context, keyring *secret.Keyring) (err erro
 	a.events = &event.Log{DB: a.database, Deliver: a.config.WebhookURL != ""}
 	a.accounts = &linkedaccount.Store{DB: a.database, Keyring: keyring, EventLog: a.events}
 	a.outbox = &outbox.Box{
-		DB: a.database, Log: a.log, Patience: map[string]outbox.Patience{event.Kind: event.Patience},
+		DB: a.database, Log: a.log, Patience: map[string]outbox.Patience{event.Kind: event.Patience()},
 	}
 	a.keys = &apikey.Store{
 		DB: a.database, Static: a.config.APIKeys, Log: a.log,

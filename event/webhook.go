@@ -20,7 +20,9 @@ import (
 )
 
 // Patience is how long an event is delivered: for three days, every half hour in the end.
-var Patience = outbox.Patience{GiveUpAfter: 3 * 24 * time.Hour, MaxBackoff: 30 * time.Minute}
+func Patience() outbox.Patience {
+	return outbox.Patience{GiveUpAfter: 3 * 24 * time.Hour, MaxBackoff: 30 * time.Minute}
+}
 
 // DefaultTimeout is how long the receiver may take to answer: less than outbox.HandlerTimeout.
 const DefaultTimeout = 15 * time.Second

@@ -116,7 +116,7 @@ func newWorld(t *testing.T, db *database.DB) *world {
 	w.box = &outbox.Box{
 		DB: db, Log: slog.New(slog.DiscardHandler), Now: now, Interval: 5 * time.Millisecond,
 		Handlers: map[string]outbox.Handler{event.Kind: webhook.Deliver},
-		Patience: map[string]outbox.Patience{event.Kind: event.Patience},
+		Patience: map[string]outbox.Patience{event.Kind: event.Patience()},
 	}
 	return w
 }
