@@ -49,12 +49,14 @@ type Target struct {
 	HostUserID string
 	AuthID     string
 	Path       string // below the base URL, escaped as it came, beginning with a slash
-	Account    string // chosen by our id or the host's; empty: the only one or the latest
+	Account    string // chosen by our id or the host's; empty: the component's
+	Component  string // whose account it is; empty, or none of this user's: the only one or the latest
 }
 
 // tokens are where credentials come from; linkedaccount.Tokens says how each behaves.
 type tokens interface {
 	For(ctx context.Context, hostUserID, authID, chosen string) (linkedaccount.Opened, error)
+	ForComponent(ctx context.Context, hostUserID, authID, componentID string) (linkedaccount.Opened, error)
 	Account(ctx context.Context, id string) (linkedaccount.Account, error)
 	ByID(ctx context.Context, id string) (linkedaccount.Opened, error)
 	Rejected(ctx context.Context, o linkedaccount.Opened) (linkedaccount.Opened, error)
@@ -130,7 +132,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, to Target) error {
 		}
 	}
 	return p.pass(w, r, c, path, func(ctx context.Context) (linkedaccount.Opened, error) {
-		return p.tokens.For(ctx, to.HostUserID, to.AuthID, to.Account)
+		return p.account(ctx, to)
 	})
 }
 
@@ -181,6 +183,14 @@ func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, c *connection, to p
 	}
 	e := &exchange{connection: c, tokens: p.tokens, log: p.log, path: to, account: account}
 	return e.serve(p.passing, w, r)
+}
+
+// account is the one that a call is made as, with its credential.
+func (p *Proxy) account(ctx context.Context, to Target) (linkedaccount.Opened, error) {
+	if to.Account == "" && to.Component != "" {
+		return p.tokens.ForComponent(ctx, to.HostUserID, to.AuthID, to.Component)
+	}
+	return p.tokens.For(ctx, to.HostUserID, to.AuthID, to.Account)
 }
 
 // Wait returns when no call and no stream is under way, or when ctx ends.

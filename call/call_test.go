@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -14,6 +15,30 @@ import (
 	"linkgate/linkedaccount"
 	"linkgate/provider"
 )
+
+// The account is the one that is named, else the component's; the service sees neither name.
+func TestServeAsTheComponentsAccount(t *testing.T) {
+	t.Parallel()
+	seen := make(chan string, 2)
+	w := newWorld(t, func(_ http.ResponseWriter, r *http.Request) {
+		seen <- fmt.Sprint(r.RequestURI, " ", r.Header["Linkgate-Component"])
+	}, nil)
+	for _, account := range []string{"", "acc_1"} {
+		r := httptest.NewRequest(http.MethodGet, "/call?component_id=flow-1&a=1", nil)
+		r.Header.Set("Linkgate-Component", "flow-1")
+		to := Target{HostUserID: theUser, AuthID: theAuthID, Path: "/x", Account: account, Component: "flow-1"}
+		if err := w.proxy.Serve(httptest.NewRecorder(), r, to); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-seen; got != "/x?a=1 []" {
+			t.Errorf("the service saw %s", got)
+		}
+	}
+	want := []string{theUser + " " + theAuthID + " of flow-1", theUser + " " + theAuthID + " acc_1"}
+	if diff := cmp.Diff(want, w.tokens.asked); diff != "" {
+		t.Errorf("asked for credentials (-want +got):\n%s", diff)
+	}
+}
 
 // TestServe follows one plain call to the service and back.
 func TestServe(t *testing.T) {

@@ -6,9 +6,9 @@ import (
 	"linkgate/provider"
 )
 
-// cleanQuery takes out of a query what is ours (linked_account_id), what names another method than
-// the rules have allowed, and credentials (RFC 6750 §2.3, and the parameter that ours goes into).
-// The rest keeps its order and its bytes.
+// cleanQuery takes out of a query what is ours (linked_account_id and component_id), what names
+// another method than the rules have allowed, and credentials (RFC 6750 §2.3, and the parameter that
+// ours goes into). The rest keeps its order and its bytes.
 func cleanQuery(rawQuery string, c provider.Connection) string {
 	if rawQuery == "" {
 		return ""
@@ -42,7 +42,7 @@ func isDroppedParameter(parameter, ours string) bool {
 	switch name {
 	case "":
 		return false
-	case "linked_account_id", "access_token", "_method",
+	case "linked_account_id", "component_id", "access_token", "_method",
 		"x_http_method_override", "x_http_method", "x_method_override":
 		return true
 	}

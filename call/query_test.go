@@ -33,6 +33,8 @@ func TestCleanQuery(t *testing.T) {
 		{"a&linked_account_id=1&", "a&"},
 		{"linked%5Faccount%5fid=1&a", "a"},
 		{"%6cinked_account_id=1&a", "a"},
+		{"a=1&component_id=flow-1&b=2&linked_account_id=x", "a=1&b=2"},
+		{"component%5Fid=flow-1&component_ids=2&component=3", "component_ids=2&component=3"},
 		// The method.
 		{"_method=DELETE", ""},
 		{"a=1&_method=DELETE&b=2", "a=1&b=2"},

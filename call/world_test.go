@@ -73,6 +73,10 @@ func (f *fakeTokens) ByID(_ context.Context, id string) (linkedaccount.Opened, e
 	return f.account, f.err
 }
 
+func (f *fakeTokens) ForComponent(ctx context.Context, hostUserID, authID, componentID string) (linkedaccount.Opened, error) {
+	return f.For(ctx, hostUserID, authID, "of "+componentID)
+}
+
 func (f *fakeTokens) Rejected(_ context.Context, o linkedaccount.Opened) (linkedaccount.Opened, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

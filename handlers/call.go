@@ -14,10 +14,13 @@ import (
 	"linkgate/handlers/inbound"
 )
 
-// How a request chooses among a user's accounts at a connection: by our id or the host's.
+// How a request chooses among a user's accounts at a connection: by our id or the host's, or by the
+// owner's id of a component that uses one. The headers are in Go's canonical spelling.
 const (
-	accountParameter = "linked_account_id"
-	accountHeader    = "Linkgate-Account" // in Go's canonical spelling
+	accountParameter   = "linked_account_id"
+	accountHeader      = "Linkgate-Account"
+	componentParameter = "component_id"
+	componentHeader    = "Linkgate-Component"
 )
 
 // call passes a user's request on to a service.
@@ -41,34 +44,66 @@ func (s *site) target(c echo.Context) (to call.Target, err error) {
 	if to.AuthID, err = authIDOf(c); err != nil {
 		return to, err
 	}
-	const callAndAuthID = 2 // segments in front of the path
-	var ok bool
-	if to.Path, ok = inbound.PathBelow(r.URL, callAndAuthID); !ok {
-		return to, call.ErrBadPath
+	if to.Path, err = pathBelow(r.URL); err != nil {
+		return to, err
 	}
-	to.Account, err = chosenAccount(r)
+	to.Account, to.Component, err = chosen(r)
 	return to, err
 }
 
-// chosenAccount is the account that a request names, in its query or in a header, or in both if they
-// agree; empty when in neither.
-func chosenAccount(r *http.Request) (string, error) {
-	var inQuery []string
-	if strings.Contains(r.URL.RawQuery, "%") || strings.Contains(r.URL.RawQuery, accountParameter) {
-		inQuery = r.URL.Query()[accountParameter] // what else is in the query is the service's to read
+// pathBelow is what follows /call/{auth_id}, escaped as it came. It is not echo's parameter, which
+// is decoded or not depending on the rest of the path. A path that Go would have to escape anew is
+// refused: decoding it first would make a separator of an escaped slash.
+func pathBelow(u *url.URL) (string, error) {
+	escaped := u.EscapedPath()
+	if u.RawPath != "" && u.RawPath != escaped {
+		return "", call.ErrBadPath
 	}
-	inHeader := r.Header[accountHeader]
-	if len(inQuery) > 1 || len(inHeader) > 1 {
-		return "", errAccount
-	}
-	var chosen string
-	for i, id := range append(inQuery, inHeader...) {
-		if len(id) > inbound.IDLimit || !inbound.IsSegment(id) || i > 0 && id != chosen {
-			return "", errAccount
+	const callAndAuthID = 3 // slashes up to the path, with its own
+	for range callAndAuthID - 1 {
+		slash := strings.IndexByte(escaped, '/')
+		if slash < 0 {
+			return "", call.ErrBadPath
 		}
-		chosen = id
+		escaped = escaped[slash+1:]
 	}
-	return chosen, nil
+	slash := strings.IndexByte(escaped, '/')
+	if slash < 0 {
+		return "", call.ErrBadPath
+	}
+	return escaped[slash:], nil
+}
+
+// chosen are the account and the component that a request names; empty where it names none.
+func chosen(r *http.Request) (account, component string, err error) {
+	var query url.Values // what else is in it is the service's to read
+	raw := r.URL.RawQuery
+	if strings.Contains(raw, "%") || strings.Contains(raw, accountParameter) || strings.Contains(raw, componentParameter) {
+		query = r.URL.Query()
+	}
+	account, ok := agreed(query[accountParameter], r.Header[accountHeader])
+	if !ok {
+		return "", "", errAccount
+	}
+	component, ok = agreed(query[componentParameter], r.Header[componentHeader])
+	if !ok {
+		return "", "", errComponent
+	}
+	return account, component, nil
+}
+
+// agreed is what is named in the query or in a header, or in both if they agree; empty when in neither.
+func agreed(inQuery, inHeader []string) (named string, ok bool) {
+	if len(inQuery) > 1 || len(inHeader) > 1 {
+		return "", false
+	}
+	for i, id := range append(inQuery, inHeader...) {
+		if len(id) > inbound.IDLimit || !inbound.IsSegment(id) || i > 0 && id != named {
+			return "", false
+		}
+		named = id
+	}
+	return named, true
 }
 
 // notCalled is why a call was not made, and what its caller can do about it.

@@ -129,6 +129,40 @@ func TestCallChoosesAccount(t *testing.T) {
 	}
 }
 
+func TestCallChoosesByComponent(t *testing.T) {
+	for _, tc := range []struct {
+		query   string
+		headers []string
+		want    string // "-": 400
+	}{
+		{"?component_id=flow-1", nil, " for flow-1"},
+		{"?x=1&component%5Fid=flow-1", nil, " for flow-1"},
+		{"", []string{"linkgate-component", "flow-1"}, " for flow-1"},
+		{"?component_id=flow-1", []string{"linkgate-component", "flow-1"}, " for flow-1"},
+		{"?component_id=flow-1&linked_account_id=la_1", nil, " as la_1 for flow-1"},
+		{"?component_id=flow-1", []string{"linkgate-account", "la_1"}, " as la_1 for flow-1"},
+		{"?component_id=flow-1", []string{"linkgate-component", "flow-2"}, "-"},
+		{"?component_id=flow-1&component_id=flow-1", nil, "-"},
+		{"?component_id=", nil, "-"},
+		{"?component_id=a%00", nil, "-"},
+	} {
+		t.Run(tc.query+fmt.Sprint(tc.headers), func(t *testing.T) {
+			b := newBench(t)
+			w := b.do("GET", "/call/gh/user"+tc.query, "", append(tc.headers, "blink-auth-proxysecret", proxySecret, "blink-auth-userid", "alice")...)
+			want := []string{"alice gh /user" + tc.want}
+			if tc.want == "-" {
+				want = nil
+				if code, _ := decode(t, w); w.Code != 400 || code != "BAD_REQUEST" || !strings.Contains(w.Body.String(), "Linkgate-Component") {
+					t.Errorf("got %d %s", w.Code, w.Body)
+				}
+			}
+			if diff := cmp.Diff(want, b.caller.asked()); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestErrorsOfCalls is the table of what callers are told.
 func TestErrorsOfCalls(t *testing.T) {
 	down := errors.New("dial tcp 10.0.0.7:443: refused")

@@ -172,6 +172,9 @@ func (f *fakeCaller) Serve(w http.ResponseWriter, r *http.Request, to call.Targe
 	if to.Account != "" {
 		what += " as " + to.Account
 	}
+	if to.Component != "" {
+		what += " for " + to.Component
+	}
 	return f.called(w, r, what)
 }
 

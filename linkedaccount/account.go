@@ -4,7 +4,8 @@
 //
 // Every change of an account is one transaction that first takes the row (Store.change), so that
 // two that come at once come one after the other; what is owed because of it is put in the outbox
-// in the same transaction. The changes are in link.go, unlink.go and refresh_store.go.
+// in the same transaction. The changes are in link.go, unlink.go and refresh_store.go; what the app's
+// owner does with accounts is in list.go, patch.go and components.go.
 //
 // Tokens hands credentials out, and keeps them fresh: see tokens.go.
 package linkedaccount

@@ -19,6 +19,7 @@ type Details struct {
 	Metadata    json.RawMessage // an object of at most MaxMetadata bytes; nil: the empty one
 }
 
+// Bounds of Details.
 const (
 	MaxDisplayName = 200      // characters
 	MaxMetadata    = 16 << 10 // bytes, without insignificant blanks

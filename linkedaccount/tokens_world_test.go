@@ -190,7 +190,7 @@ func openTest(t *testing.T, o database.Options) *database.DB {
 	return db
 }
 
-func newKeyring(t *testing.T) *secret.Keyring {
+func newKeyring(t testing.TB) *secret.Keyring {
 	t.Helper()
 	keyset, err := secret.NewKeyset()
 	if err != nil {
