@@ -211,6 +211,9 @@ func TestOffboardOfASignInUnderWay(t *testing.T) {
 			if name == "while the host is told" { // the page may have told the truth of a moment ago
 				return
 			}
+			if n := f.theService.Requests(demo.OpToken); name == "before the callback" && n != 0 {
+				t.Errorf("%d codes were exchanged, want none", n)
+			}
 			if r, err := f.Result(t.Context(), ticket, browser); err != nil || r.Reason != connect.Withdrawn {
 				t.Errorf("the page shows %+v, %v; want withdrawn", r, err)
 			}
