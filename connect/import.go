@@ -17,10 +17,10 @@ import (
 
 // What an import can be told beside the usual.
 var (
-	ErrCredentialShape    = errors.New("the credential does not fit the connection")                // *CredentialShapeError
-	ErrCredentialRejected = errors.New("the service does not take the credential")                  //
-	ErrScopesMissing      = errors.New("the credential lacks scopes of the connection")             // *ScopesMissingError
-	ErrProfileNeeded      = errors.New("nobody tells whose the credential is: a profile is needed") //
+	ErrCredentialShape    = errors.New("the credential does not fit the connection") // *CredentialShapeError
+	ErrCredentialRejected = errors.New("the service does not take the credential")
+	ErrScopesMissing      = errors.New("the credential lacks scopes of the connection") // *ScopesMissingError
+	ErrProfileNeeded      = errors.New("nobody tells whose the credential is: a profile is needed")
 	ErrOtherProfile       = errors.New("the credential is another account's than the profile says")
 	ErrUnknownUser        = errors.New("the host has no such user")
 	ErrServiceRefuses     = errors.New("the service refuses what Linkgate asks of it") // the operator must look
@@ -90,7 +90,7 @@ type Imported struct {
 // Import takes an account over as if its user had connected it: the service is asked whose the
 // credential is, the account saved, the host told. A credential that has ended is refreshed first. It
 // goes on when the caller leaves, for a refresh can't be taken back.
-//
+
 // ErrUnknownConnection, ErrUnknownUser, ErrCredentialShape, ErrCredentialRejected, ErrScopesMissing,
 // ErrProfileNeeded, ErrOtherProfile, ErrServiceRefuses, ErrHostRefuses (then the credential is revoked,
 // as after a click), ErrUnavailable; with each of them perhaps ErrCredentialSpent.
