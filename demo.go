@@ -16,8 +16,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"linkgate/apikey"
 	"linkgate/config"
 	"linkgate/demo"
+	"linkgate/secret"
 )
 
 // demoOptions are the flags of `linkgate demo`.
@@ -79,7 +81,11 @@ func runDemo(ctx context.Context, stdout, stderr io.Writer, o demoOptions) error
 	if err != nil {
 		return err
 	}
-	s.introduce(stdout, o.tokenLifetime)
+	_, key, err := a.keys.New(ctx, "demo", apikey.AllScopes())
+	if err != nil {
+		return err
+	}
+	s.introduce(stdout, o.tokenLifetime, key)
 	return a.run(ctx)
 }
 
@@ -194,7 +200,7 @@ func freeAddr(ctx context.Context) (string, error) {
 }
 
 // introduce says what to open and what to do there.
-func (s *stage) introduce(w io.Writer, tokenLifetime time.Duration) {
+func (s *stage) introduce(w io.Writer, tokenLifetime time.Duration, key secret.Text) {
 	fmt.Fprintf(w, `Linkgate's demo is running. Open
 
     %[1]s
@@ -210,9 +216,16 @@ That is the host, an app as a company's employees see it. There:
      revoked at Acme Notes.
 The other cards are services of other kinds, with keys, passwords, OAuth 1 and client credentials; each says what to do.
 
+An app's back end asks Linkgate for the accounts; http://%[2]s/docs shows what there is. In
+another terminal:
+
+    export LINKGATE_URL=http://%[2]s
+    export LINKGATE_API_KEY=%[5]s
+    curl -H "Authorization: Bearer $LINKGATE_API_KEY" $LINKGATE_URL/v1/accounts
+
 Behind it: Linkgate at http://%[2]s, Acme Notes at %[3]s.
 Stop with Ctrl-C; nothing is kept.
-`, urlOf(s.host), s.linkgate, urlOf(s.service), inWords(tokenLifetime))
+`, urlOf(s.host), s.linkgate, urlOf(s.service), inWords(tokenLifetime), key.Reveal())
 }
 
 // inWords says a number of seconds as people do.

@@ -21,7 +21,9 @@ import (
 	"linkgate/database"
 	"linkgate/event"
 	"linkgate/handlers"
+	v1 "linkgate/handlers/v1"
 	"linkgate/host"
+	"linkgate/idempotency"
 	"linkgate/linkedaccount"
 	"linkgate/oauthstate"
 	"linkgate/outbox"
@@ -251,10 +253,24 @@ func (a *app) newServer(service *connect.Service) (*handlers.Server, error) {
 			{Name: "redis", Run: service.Sessions.Ping},
 		},
 	}
+	server.API = a.newAPI(service)
 	if a.ownersApp != nil { // else a nil pointer would be taken for an app
 		server.App = a.ownersApp
 	}
 	return server, nil
+}
+
+// newAPI is what back ends ask.
+func (a *app) newAPI(service *connect.Service) *v1.API {
+	api := &v1.API{
+		Keys: a.keys, Once: &idempotency.Store{Redis: a.redis, Keyring: service.Keyring}, Accounts: a.accounts,
+		Connect: service, Calls: a.calls, Events: a.events, Connections: service.Connections, PublicURL: a.config.PublicURL,
+		Log: a.log,
+	}
+	for _, c := range a.config.Connections {
+		api.Order = append(api.Order, c.AuthID)
+	}
+	return api
 }
 
 // newMetrics is the registry of /metrics with what our parts, the Go runtime and the process tell.

@@ -14,6 +14,7 @@ import (
 // tokens are where fresh credentials come from; linkedaccount.Tokens says how each behaves.
 type tokens interface {
 	ByID(ctx context.Context, id string) (linkedaccount.Opened, error)
+	ByIDFor(ctx context.Context, id string, minValid time.Duration) (linkedaccount.Opened, error)
 	Replace(ctx context.Context, o linkedaccount.Opened) (linkedaccount.Opened, error)
 }
 

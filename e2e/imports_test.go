@@ -34,9 +34,9 @@ var only = map[string][]string{
 	"linkgate/openapi":   {"linkgate/handlers"},
 	"linkgate/apikey":    {"linkgate/handlers", "linkgate/handlers/v1", "linkgate/config"},
 	"linkgate/browser":   {"linkgate/handlers"},
-	"linkgate/call":      {"linkgate/handlers", "linkgate/config"},
+	"linkgate/call":      {"linkgate/handlers", "linkgate/handlers/v1", "linkgate/config"},
 	"linkgate/appproxy":  {"linkgate/handlers"},
-	"linkgate/provider":  {"linkgate/config", "linkgate/handlers", "linkgate/connect", "linkgate/call", "linkgate/linkedaccount", "linkgate/registration", "linkgate/event"},
+	"linkgate/provider":  {"linkgate/config", "linkgate/handlers", "linkgate/handlers/v1", "linkgate/connect", "linkgate/call", "linkgate/linkedaccount", "linkgate/registration", "linkgate/event"},
 }
 
 // workshop packages are tools and help for tests: nothing that ships imports them.

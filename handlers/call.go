@@ -44,34 +44,13 @@ func (s *site) target(c echo.Context) (to call.Target, err error) {
 	if to.AuthID, err = authIDOf(c); err != nil {
 		return to, err
 	}
-	if to.Path, err = pathBelow(r.URL); err != nil {
-		return to, err
+	const callAndAuthID = 2 // segments in front of the path
+	var ok bool
+	if to.Path, ok = inbound.PathBelow(r.URL, callAndAuthID); !ok {
+		return to, call.ErrBadPath
 	}
 	to.Account, to.Component, err = chosen(r)
 	return to, err
-}
-
-// pathBelow is what follows /call/{auth_id}, escaped as it came. It is not echo's parameter, which
-// is decoded or not depending on the rest of the path. A path that Go would have to escape anew is
-// refused: decoding it first would make a separator of an escaped slash.
-func pathBelow(u *url.URL) (string, error) {
-	escaped := u.EscapedPath()
-	if u.RawPath != "" && u.RawPath != escaped {
-		return "", call.ErrBadPath
-	}
-	const callAndAuthID = 3 // slashes up to the path, with its own
-	for range callAndAuthID - 1 {
-		slash := strings.IndexByte(escaped, '/')
-		if slash < 0 {
-			return "", call.ErrBadPath
-		}
-		escaped = escaped[slash+1:]
-	}
-	slash := strings.IndexByte(escaped, '/')
-	if slash < 0 {
-		return "", call.ErrBadPath
-	}
-	return escaped[slash:], nil
 }
 
 // chosen are the account and the component that a request names; empty where it names none.

@@ -15,6 +15,10 @@ import (
 	"linkgate/call"
 	"linkgate/connect"
 	"linkgate/handlers/inbound"
+	v1 "linkgate/handlers/v1"
+	"linkgate/idempotency"
+	"linkgate/linkedaccount"
+	"linkgate/oauthstate"
 	"linkgate/templates"
 )
 
@@ -95,6 +99,8 @@ func meanings() []meaning {
 		{connect.ErrHostRefuses, failure{http.StatusBadGateway, "HOST_REFUSED", "The host refuses to delete this account; the operator of the app must look.", templates.Internal, 0}},
 		{connect.ErrUnavailable, unavailable()},
 
+		{oauthstate.ErrUnavailable, unavailable()},
+
 		{call.ErrUnknownConnection, failure{http.StatusNotFound, "NOT_FOUND", "There is no such auth id.", templates.NotFound, 0}},
 		{call.ErrNotConnected, failure{http.StatusNotFound, "NOT_CONNECTED", "This user has no such account at this connection.", templates.NotFound, 0}},
 		{call.ErrReauthRequired, failure{http.StatusConflict, "REAUTH_REQUIRED", "The user must sign in at the service again.", templates.Internal, 0}},
@@ -114,6 +120,28 @@ func meanings() []meaning {
 		{appproxy.ErrMethod, failure{http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "This method is not allowed here.", templates.MethodNotAllowed, 0}},
 		{appproxy.ErrTimeout, failure{http.StatusGatewayTimeout, "APP_TIMEOUT", "The app did not begin to answer in time.", templates.Unavailable, 0}},
 		{appproxy.ErrUnavailable, failure{http.StatusBadGateway, "APP_UNAVAILABLE", "The app does not answer.", templates.Unavailable, defaultRetryAfter}},
+
+		{v1.ErrUnauthorized, failure{http.StatusUnauthorized, "UNAUTHORIZED", "An API key is needed: Authorization: Bearer lg_... It is missing, doubled, not known, or was revoked.", templates.Forbidden, 0}},
+		{v1.ErrScope, failure{http.StatusForbidden, "INSUFFICIENT_SCOPE", "The API key lacks a scope.", templates.Forbidden, 0}},
+		{v1.ErrTooMany, failure{http.StatusTooManyRequests, "TOO_MANY_REQUESTS", "There were too many requests with this API key; see API_RATE.", templates.TooMany, time.Second}},
+		{v1.ErrInvalid, failure{http.StatusBadRequest, "INVALID_REQUEST", "The request has mistakes in it.", templates.BadRequest, 0}},
+		{v1.ErrMediaType, failure{http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", "The body must be JSON, with Content-Type: application/json.", templates.BadRequest, 0}},
+		{connect.ErrOriginNotAllowed, failure{http.StatusBadRequest, "ORIGIN_NOT_ALLOWED", "origin and return_url must be at an origin of SESSION_ORIGINS, spelt alike.", templates.BadRequest, 0}},
+		{connect.ErrScopes, failure{http.StatusBadRequest, "BAD_SCOPES", "The connection can't ask for these scopes.", templates.BadRequest, 0}},
+		{connect.ErrUnknownUser, failure{http.StatusNotFound, "UNKNOWN_USER", "The host has no such user.", templates.NotFound, 0}},
+		{connect.ErrCredentialShape, failure{http.StatusBadRequest, "INVALID_REQUEST", "The credential does not fit the connection.", templates.BadRequest, 0}},
+		{connect.ErrCredentialRejected, failure{http.StatusUnprocessableEntity, "CREDENTIAL_REJECTED", "The service does not take the credential.", templates.BadRequest, 0}},
+		{connect.ErrScopesMissing, failure{http.StatusUnprocessableEntity, "SCOPES_MISSING", "The credential lacks scopes of the connection; with validate_scope=false it is taken all the same.", templates.BadRequest, 0}},
+		{connect.ErrProfileNeeded, failure{http.StatusUnprocessableEntity, "PROFILE_NEEDED", "Nobody tells whose the credential is: send profile with external_account_id.", templates.BadRequest, 0}},
+		{connect.ErrOtherProfile, failure{http.StatusUnprocessableEntity, "OTHER_PROFILE", "The credential is another account's than profile says.", templates.BadRequest, 0}},
+		{connect.ErrReauthRequired, failure{http.StatusConflict, "REAUTH_REQUIRED", "The user must sign in at the service again.", templates.Internal, 0}},
+		{connect.ErrServiceRefuses, failure{http.StatusBadGateway, "SERVICE_REFUSED", "The service refuses Linkgate's client; the operator of the app must look.", templates.Internal, 0}},
+		{linkedaccount.ErrComponentID, failure{http.StatusBadRequest, "INVALID_REQUEST", "The component's id can't be one.", templates.BadRequest, 0}},
+		{linkedaccount.ErrStale, failure{http.StatusPreconditionFailed, "STALE", "The account has changed since: read it again, and decide anew.", templates.Used, 0}},
+		{linkedaccount.ErrNotFound, failure{http.StatusNotFound, "NOT_FOUND", "There is no such account.", templates.NotFound, 0}},
+		{idempotency.ErrConflict, failure{http.StatusConflict, "IDEMPOTENCY_CONFLICT", "This Idempotency-Key came with another request before: take a new one for each.", templates.Used, 0}},
+		{idempotency.ErrNoAnswer, failure{http.StatusConflict, "NO_ANSWER", "The request with this Idempotency-Key was done, and its answer was not kept: look what has become of it.", templates.Used, 0}},
+		{idempotency.ErrInProgress, failure{http.StatusConflict, "IN_PROGRESS", "The first request with this Idempotency-Key is still being worked on.", templates.Used, time.Second}},
 
 		{context.DeadlineExceeded, unavailable()},
 		{context.Canceled, unavailable()}, // work of ours; a client that has left is errNobodyThere
@@ -202,9 +230,14 @@ func (s *site) fail(c echo.Context, to audience, err error) error {
 		seconds := max(1, int64((f.retryAfter+time.Second-1)/time.Second))
 		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
-	if to != browser {
+	switch to {
+	case backEnd, backEndThrough:
+		h.Set(codeHeader, f.code)
+		return writeProblem(c, f, err)
+	case host, through, ownersPage:
 		h.Set(codeHeader, f.code)
 		return writeEnvelope(c, f.status, envelope{f.code, f.message, dataOf(err)})
+	case browser:
 	}
 	problem := templates.Problem{Kind: f.page}
 	if f.status >= http.StatusInternalServerError {

@@ -19,11 +19,16 @@ import (
 type audience int
 
 const (
-	host       audience = iota // with the envelope
-	through                    // the host, by a service or the app; by us, with the envelope, when they can't be asked
-	browser                    // with a page
-	ownersPage                 // a page of the owner's own, with JSON or a file
+	host           audience = iota // with the envelope
+	through                        // the host, by a service or the app; by us, with the envelope, when they can't be asked
+	browser                        // with a page
+	ownersPage                     // a page of the owner's own, with JSON or a file
+	backEnd                        // an app's own, with JSON and problems (RFC 9457)
+	backEndThrough                 // the same, by a service; by us, with a problem, when it can't be asked
 )
+
+// passesThrough tells whether the answer is somebody else's.
+func (a audience) passesThrough() bool { return a == through || a == backEndThrough }
 
 const requestIDHeader = "X-Request-Id"
 
@@ -74,7 +79,7 @@ func (s *site) watch(r route) func(echo.Context, echo.HandlerFunc) {
 // beside the service's would be one too many.
 func (s *site) prepare(c echo.Context, to audience, id *requestID) {
 	h := c.Response().Header()
-	if to != through {
+	if !to.passesThrough() {
 		h.Set(requestIDHeader, id.String())
 	}
 	if to == browser {
@@ -85,7 +90,7 @@ func (s *site) prepare(c echo.Context, to audience, id *requestID) {
 // bounded refuses a body that is too large by its own account before anything is done. Bodies that
 // pass through are never in our memory as a whole.
 func (s *site) bounded(c echo.Context, to audience, h echo.HandlerFunc) error {
-	if to != through && c.Request().ContentLength > inbound.BodyLimit {
+	if !to.passesThrough() && c.Request().ContentLength > inbound.BodyLimit {
 		return inbound.ErrTooLarge
 	}
 	return recovered(c, h)
@@ -132,11 +137,11 @@ func (s *site) logRequest(c echo.Context, r route, id *requestID, elapsed time.D
 	ctx, status := c.Request().Context(), c.Response().Status
 	level := slog.LevelInfo
 	switch {
-	case err == nil && r.audience == through:
+	case err == nil && r.audience.passesThrough():
 		level = slog.LevelDebug
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
-	case err == nil && (r.audience == host || r.audience == ownersPage):
+	case err == nil && r.audience != browser:
 		level = slog.LevelDebug
 	}
 	if !s.Log.Enabled(ctx, level) {

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	pages "linkgate/browser"
+	v1 "linkgate/handlers/v1"
 )
 
 // route is one line of the public listener's table.
@@ -18,12 +19,12 @@ type route struct {
 }
 
 // anyMethod is every method, those that nobody has heard of included.
-const anyMethod = "any"
+const anyMethod = v1.AnyMethod
 
 // routes is the public listener's table. A HEAD is answered without a use case: link previews and
 // scanners send it, and it must neither bind a session nor use up a callback.
 func (s *site) routes() []route {
-	return []route{
+	return append(s.backEndRoutes(), []route{
 		{http.MethodPost, "/auth/:auth_id", host, s.begin},
 		{http.MethodPost, "/auth/:auth_id/finish", host, s.finish},
 		{http.MethodDelete, "/linked-accounts/:linked_account_id", host, s.disconnect},
@@ -55,7 +56,23 @@ func (s *site) routes() []route {
 		{http.MethodHead, "/openapi.json", browser, s.document},
 		{http.MethodGet, "/docs", browser, s.docs},
 		{http.MethodHead, "/docs", browser, s.docs},
+	}...)
+}
+
+// backEndRoutes are those of the accounts API, which has a table of its own.
+func (s *site) backEndRoutes() []route {
+	if s.API == nil {
+		return nil
 	}
+	var routes []route
+	for _, r := range s.API.Routes(func(r *echo.Response) http.ResponseWriter { return passing{r} }) {
+		to := backEnd
+		if r.Through {
+			to = backEndThrough
+		}
+		routes = append(routes, route{r.Method, r.Path, to, r.Handler})
+	}
+	return routes
 }
 
 // Public is the handler for the host and for browsers.

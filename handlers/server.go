@@ -12,6 +12,7 @@ import (
 	"linkgate/appproxy"
 	"linkgate/call"
 	"linkgate/connect"
+	v1 "linkgate/handlers/v1"
 	"linkgate/provider"
 	"linkgate/secret"
 	"linkgate/templates"
@@ -22,7 +23,8 @@ import (
 type Server struct {
 	Connect      useCases
 	Calls        caller
-	App          app // the owner's own, behind us; may be nil: there is none
+	API          *v1.API // for back ends; may be nil: there is none
+	App          app     // the owner's own, behind us; may be nil: there is none
 	Pages        *templates.Pages
 	ProxySecrets []secret.Text // any of them proves the host; empty ones prove nothing
 	PublicURL    string        // ours, an origin: decides cookie, HSTS and what counts as cross-origin

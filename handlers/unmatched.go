@@ -13,6 +13,7 @@ import (
 func (s *site) unmatched() echo.HTTPErrorHandler {
 	toHost := s.watch(route{method: "other", path: "other", audience: host})
 	toBrowser := s.watch(route{method: "other", path: "other", audience: browser})
+	toBackEnd := s.watch(route{method: "other", path: "other", audience: backEnd})
 	toApp := toHost
 	if s.App != nil {
 		toApp = s.watch(route{method: anyMethod, path: "app", audience: through})
@@ -25,6 +26,8 @@ func (s *site) unmatched() echo.HTTPErrorHandler {
 			toApp(c, s.app)
 		case audienceOf(r) == host:
 			toHost(c, fail)
+		case audienceOf(r) == backEnd:
+			toBackEnd(c, fail)
 		default:
 			toBrowser(c, fail)
 		}
@@ -58,6 +61,8 @@ func audienceOf(r *http.Request) audience {
 		return host
 	case strings.HasPrefix(path, "/connect/"), strings.HasPrefix(path, "/callback/"):
 		return browser
+	case strings.HasPrefix(path, "/v1/"):
+		return backEnd
 	}
 	if saysHost(r) {
 		return host

@@ -14,8 +14,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
+// What is longer is nothing that we asked for.
 const (
-	BodyLimit = 1 << 20 // bytes
+	BodyLimit = 1 << 20 // bytes of a body that is read as a whole
 	IDLimit   = 256     // bytes of an auth id, a user's, an account's or a component's id
 )
 
@@ -67,4 +68,23 @@ func BodyError(err error) error {
 		return ErrTooLarge
 	}
 	return fmt.Errorf("body: %w", ErrMalformed)
+}
+
+// PathBelow is what follows the first segments of a path, escaped as it came, with its slash. It is not
+// echo's parameter, which is decoded or not depending on the rest of the path. ok is false for a path
+// that Go would have to escape anew: decoding it first would make a separator of an escaped slash.
+func PathBelow(u *url.URL, segments int) (path string, ok bool) {
+	escaped := u.EscapedPath()
+	if u.RawPath != "" && u.RawPath != escaped {
+		return "", false
+	}
+	for range segments {
+		escaped = strings.TrimPrefix(escaped, "/")
+		slash := strings.IndexByte(escaped, '/')
+		if slash < 0 {
+			return "", false
+		}
+		escaped = escaped[slash:]
+	}
+	return escaped, escaped != ""
 }

@@ -1,0 +1,12 @@
+// Package v1 is the HTTP in front of the accounts API: what an app's back end asks with an API key.
+// routes.go is its whole table, with the scope that each route needs; openapi/openapi.yaml says the
+// same to those who call it, and a test holds the two together.
+//
+// Every request goes the same way (guard.go): the key is proven, its scope and its rate are looked
+// at, and a POST with an Idempotency-Key is answered from what was kept of the first (once.go). Then
+// a handler reads the request strictly (query.go, body.go: what is not known is a mistake, and all
+// mistakes are told at once), makes one call, and gives back an answer (answer.go).
+//
+// Errors are told by the parent package, whose table knows what each means; those in errors.go are of
+// this package alone. What is done, and in which order, is in connect.
+package v1

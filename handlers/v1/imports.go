@@ -1,0 +1,138 @@
+package v1
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"linkgate/connect"
+	"linkgate/handlers/inbound"
+	"linkgate/linkedaccount"
+	"linkgate/secret"
+)
+
+type importRequest struct {
+	UserID      string            `json:"user_id"`
+	AuthID      string            `json:"auth_id"`
+	Credential  *importCredential `json:"credential"`
+	Profile     *importProfile    `json:"profile"`
+	Name        string            `json:"name"`
+	DisplayName string            `json:"display_name"`
+	Metadata    *json.RawMessage  `json:"metadata"`
+}
+
+type importCredential struct {
+	AccessToken  string            `json:"access_token"`
+	RefreshToken string            `json:"refresh_token"`
+	TokenType    string            `json:"token_type"`
+	ExpiresAt    *time.Time        `json:"expires_at"`
+	Scopes       []string          `json:"scopes"`
+	Token        string            `json:"token"`
+	TokenSecret  string            `json:"token_secret"`
+	Fields       map[string]string `json:"fields"`
+}
+
+type importProfile struct {
+	ExternalAccountID string `json:"external_account_id"`
+	Name              string `json:"name"`
+	Issuer            string `json:"issuer"`
+}
+
+const longestCredential = 16 << 10 // bytes of one value
+
+func (i importRequest) check() error {
+	var f form
+	f.id("user_id", i.UserID, inbound.IsUserID, true)
+	f.id("auth_id", i.AuthID, inbound.IsSegment, true)
+	f.short("name", i.Name, longestName)
+	f.short("display_name", i.DisplayName, longestName)
+	if i.Credential == nil {
+		f.mistake("credential", "it is needed")
+	} else {
+		i.Credential.check(&f)
+	}
+	if p := i.Profile; p != nil {
+		if p.ExternalAccountID == "" || len(p.ExternalAccountID) > scopeLongest || strings.ContainsFunc(p.ExternalAccountID, isControl) {
+			f.mistake("profile/external_account_id", "it is needed: up to %d bytes, no control characters", scopeLongest)
+		}
+		f.short("profile/name", p.Name, longestName)
+		f.short("profile/issuer", p.Issuer, scopeLongest)
+	}
+	return f.err()
+}
+
+func (c importCredential) check(f *form) {
+	values := map[string]string{
+		"access_token": c.AccessToken, "refresh_token": c.RefreshToken, "token_type": c.TokenType,
+		"token": c.Token, "token_secret": c.TokenSecret,
+	}
+	for key, value := range c.Fields {
+		values["fields/"+clip(key)] = value
+	}
+	for member, value := range values {
+		if len(value) > longestCredential {
+			f.mistake("credential/"+member, "it may have %d bytes", longestCredential)
+		}
+	}
+	f.scopes("credential/scopes", c.Scopes)
+}
+
+func (c importCredential) given() connect.ImportCredential {
+	given := connect.ImportCredential{
+		AccessToken: secret.New(c.AccessToken), RefreshToken: secret.New(c.RefreshToken), TokenType: c.TokenType,
+		Token: secret.New(c.Token), TokenSecret: secret.New(c.TokenSecret),
+		Scopes: c.Scopes,
+	}
+	if c.ExpiresAt != nil {
+		given.ExpiresAt = *c.ExpiresAt
+	}
+	if c.Fields != nil {
+		given.Fields = map[string]secret.Text{}
+		for key, value := range c.Fields {
+			given.Fields[key] = secret.New(value)
+		}
+	}
+	return given
+}
+
+func (a *API) importAccount(r *request) (answer, error) {
+	q := readQuery(r.Request().URL.RawQuery)
+	validate, request := q.flag("validate_scope", true), q.flag("request_profile", true)
+	if err := q.err(); err != nil {
+		return answer{}, err
+	}
+	var wanted importRequest
+	if err := decode(r, &wanted); err != nil {
+		return answer{}, err
+	}
+	if err := wanted.check(); err != nil {
+		return answer{}, err
+	}
+	var details linkedaccount.Details
+	if err := wanted.details(&details); err != nil {
+		return answer{}, err
+	}
+	i := connect.Import{
+		HostUserID: wanted.UserID, AuthID: wanted.AuthID, Credential: wanted.Credential.given(), Name: wanted.Name,
+		DisplayName: wanted.DisplayName, Metadata: details.Metadata, ValidateScope: validate, RequestProfile: request,
+	}
+	if p := wanted.Profile; p != nil {
+		i.Profile = &connect.Profile{ExternalAccountID: p.ExternalAccountID, Name: p.Name, Issuer: p.Issuer}
+	}
+	imported, err := a.Connect.Import(r.Request().Context(), i)
+	if err != nil {
+		return answer{}, err
+	}
+	told := answer{status: http.StatusOK, body: a.accountOf(imported.Account), etag: etagOf(imported.Account.Version)}
+	if imported.Created {
+		told.status, told.at = http.StatusCreated, "/v1/accounts/"+url.PathEscape(imported.Account.ID)
+	}
+	return told, nil
+}
+
+// details are what the owner says of the account, by the same rules as a later change of them.
+func (i importRequest) details(d *linkedaccount.Details) error {
+	return accountUpdate{DisplayName: &i.DisplayName, Metadata: i.Metadata}.apply(d)
+}

@@ -1,0 +1,82 @@
+package v1
+
+import (
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"unicode"
+
+	"linkgate/idempotency"
+)
+
+// onceOnly answers a request. A POST with an Idempotency-Key is answered from what was kept, if it was
+// answered before; it is refused if that was another request, or is still being worked on. What fails
+// is not kept: it has done nothing, and may be tried again.
+func (a *API) onceOnly(r *request, answers func(*request) (answer, error)) error {
+	key, err := idempotencyKey(r)
+	if err != nil {
+		return err
+	}
+	if key == "" {
+		answered, err := perform(r, answers)
+		if err != nil {
+			return err
+		}
+		return answered.write(r)
+	}
+	ctx := r.Request().Context()
+	claim, kept, err := a.Once.Begin(ctx, r.key.ID, key, fingerprint(r))
+	if err != nil {
+		return err
+	}
+	if kept != nil {
+		r.Response().Header().Set("Idempotency-Replayed", "true")
+		return rendered{kept.Status, kept.Header, kept.Body}.write(r)
+	}
+	answered, err := perform(r, answers)
+	if err != nil {
+		return errors.Join(err, claim.Release(ctx))
+	}
+	if err := claim.Keep(ctx, idempotency.Answer{Status: answered.status, Header: answered.header, Body: answered.body}); err != nil {
+		a.Log.WarnContext(ctx, "a request was done, and its answer not kept for those who repeat it", "error", err)
+	}
+	return answered.write(r)
+}
+
+func perform(r *request, answers func(*request) (answer, error)) (rendered, error) {
+	answered, err := answers(r)
+	if err != nil {
+		return rendered{}, err
+	}
+	return answered.render()
+}
+
+const longestIdempotencyKey = 255 // characters, as is usual
+
+// idempotencyKey is the one that a POST has; empty: none. Other methods can be repeated without.
+func idempotencyKey(r *request) (string, error) {
+	const name = "Idempotency-Key"
+	values := r.Request().Header[name]
+	if len(values) == 0 || r.Request().Method != http.MethodPost {
+		return "", nil
+	}
+	if len(values) > 1 || values[0] == "" || len(values[0]) > longestIdempotencyKey {
+		return "", invalid(name, "it may come once, with 1 to %d characters", longestIdempotencyKey)
+	}
+	for _, c := range values[0] {
+		if !unicode.IsPrint(c) {
+			return "", invalid(name, "it may have visible characters only")
+		}
+	}
+	return values[0], nil
+}
+
+// fingerprint tells one request from another.
+func fingerprint(r *request) []byte {
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(r.Request().Method), []byte(r.Request().URL.RequestURI()), r.body} {
+		sum := sha256.Sum256(part)
+		h.Write(sum[:])
+	}
+	return h.Sum(nil)
+}
