@@ -2,6 +2,7 @@ package provider
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"time"
 
@@ -47,15 +48,15 @@ func (c Connection) Typed(g Given) (map[string]secret.Text, error) {
 // TypedCredential is the credential that a key, or what Basic is made of, comes to without anybody
 // being asked; *GivenError where more is needed to have one.
 func (c Connection) TypedCredential(values map[string]secret.Text, now time.Time) (Credential, error) {
-	make := theKey
+	tokenOf := theKey
 	switch c.protocol() {
 	case "basic":
-		make = userAndPassword
+		tokenOf = userAndPassword
 	case "api_key":
 	default:
 		return Credential{}, &GivenError{"fields", "are no credential in themselves: the service must be asked"}
 	}
-	token, err := make(c, values)
+	token, err := tokenOf(c, values)
 	if err != nil {
 		return Credential{}, &GivenError{"fields/" + cmp.Or(c.secretField(), "username"), "can't be right"}
 	}
@@ -129,16 +130,13 @@ func (c Connection) checkKeys(g Given) error {
 // firstMistake is about the first of the connection's fields that matters and is wrong.
 func firstMistake(c Connection, mistakes map[string]error, matters func(key string) bool) error {
 	for _, f := range c.Fields {
-		switch mistakes[f.Key] {
-		case nil:
-		case ErrFieldMissing:
-			if matters(f.Key) {
-				return &GivenError{"fields/" + f.Key, "is missing"}
-			}
+		err := mistakes[f.Key]
+		switch {
+		case err == nil || !matters(f.Key):
+		case errors.Is(err, ErrFieldMissing):
+			return &GivenError{"fields/" + f.Key, "is missing"}
 		default:
-			if matters(f.Key) {
-				return &GivenError{"fields/" + f.Key, "can't be right"}
-			}
+			return &GivenError{"fields/" + f.Key, "can't be right"}
 		}
 	}
 	return nil
