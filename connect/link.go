@@ -69,7 +69,16 @@ func (s *Service) bind(ctx context.Context, session oauthstate.Session, account 
 	}
 	ctx, cancel := aside(ctx)
 	defer cancel()
-	if err := s.bindComponent(ctx, session.ComponentID, account); err != nil {
+	var hopeless error
+	err := persist(ctx, func() error {
+		_, err := s.Accounts.Bind(ctx, session.ComponentID, account.HostUserID, account.ID)
+		if errors.Is(err, linkedaccount.ErrNotFound) { // it has been disconnected meanwhile
+			hopeless = err
+			return nil
+		}
+		return err
+	})
+	if err := errors.Join(hopeless, err); err != nil {
 		s.Log.ErrorContext(ctx, "binding the component of a session", "component", session.ComponentID, "account", account.ID, "error", err)
 		return ""
 	}
@@ -184,6 +193,3 @@ func reasonOf(err error) Reason {
 	}
 	return ServiceUnavailable
 }
-
-// bindComponent keeps trying for a moment: somebody waits for the page.
-func (s *Service) bindComponent(context.Context, string, linkedaccount.Account) error { return nil }

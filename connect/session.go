@@ -87,6 +87,9 @@ func (s *Service) mayOpen(o BeginOptions) error {
 	case o.ReturnURL != "" && !s.isReturnURL(o.ReturnURL):
 		return fmt.Errorf("return_url: %w", ErrOriginNotAllowed)
 	}
+	if o.ComponentID != "" && !linkedaccount.IsComponentID(o.ComponentID) {
+		return linkedaccount.ErrComponentID
+	}
 	return p.CheckScopes(o.Scopes)
 }
 

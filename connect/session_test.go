@@ -1,6 +1,7 @@
 package connect_test
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -9,7 +10,9 @@ import (
 
 	"linkgate/connect"
 	"linkgate/demo"
+	"linkgate/linkedaccount"
 	"linkgate/oauthstate"
+	"linkgate/provider"
 	"linkgate/secret"
 )
 
@@ -74,6 +77,7 @@ func TestOpenSessionRefuses(t *testing.T) {
 		want error
 	}{
 		{"an unknown auth id", connect.BeginOptions{AuthID: "nothing"}, connect.ErrUnknownConnection},
+		{"a component's id in two lines", connect.BeginOptions{ComponentID: "flow\n1"}, linkedaccount.ErrComponentID},
 		{"two scopes in one", connect.BeginOptions{Scopes: []string{"openid profile"}}, connect.ErrScopes},
 		{"another origin", connect.BeginOptions{Origin: "https://evil.example"}, connect.ErrOriginNotAllowed},
 		{"another port", connect.BeginOptions{Origin: ownersPage + ":8443"}, connect.ErrOriginNotAllowed},
@@ -143,6 +147,31 @@ func TestSessionOfABackEnd(t *testing.T) {
 	r, err := f.Result(t.Context(), ticket, browser)
 	if err != nil || r.Origin != ownersPage || r.ReturnURL != ownersPage+"/done" || r.Session != session.ID || r.AccountID != status.AccountID {
 		t.Errorf("the result page gets %+v, %v; want whom to tell and where to go", r, err)
+	}
+}
+
+// TestSessionBindsItsComponent: on success alone, in place of what the component used before.
+func TestSessionBindsItsComponent(t *testing.T) {
+	f := newOwner(t)
+	session, ticket := f.openSession(t, connect.BeginOptions{ComponentID: "flow-1"})
+	state, cb := f.atCallback(t, ticket)
+	if _, err := f.Complete(t.Context(), demo.NotesOIDC, browser, state, provider.Callback{Error: "access_denied", Issuer: cb.Issuer}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Accounts.BoundAccount(t.Context(), "flow-1"); !errors.Is(err, linkedaccount.ErrNotFound) {
+		t.Errorf("after a failure: %v, want nothing bound", err)
+	}
+	state, cb = f.atCallback(t, ticket)
+	if _, err := f.Complete(t.Context(), demo.NotesOIDC, browser, state, cb); err != nil {
+		t.Fatal(err)
+	}
+	status, err := f.SessionStatus(t.Context(), session.ID)
+	if err != nil || status.ComponentID != "flow-1" {
+		t.Errorf("the session tells of %+v, %v; want flow-1", status, err)
+	}
+	bound, err := f.Accounts.BoundAccount(t.Context(), "flow-1")
+	if err != nil || bound.AccountID != status.AccountID || bound.HostUserID != ada {
+		t.Errorf("flow-1 uses %+v, %v; want ada's account %s", bound, err, status.AccountID)
 	}
 }
 

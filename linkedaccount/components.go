@@ -29,14 +29,15 @@ const maxComponentID = 256 // bytes
 // ErrComponentID: the owner's id of a component can't be kept.
 var ErrComponentID = fmt.Errorf("a component's id is plain text of 1 to %d bytes", maxComponentID)
 
-func isComponentID(id string) bool {
+// IsComponentID tells whether a component can have this id.
+func IsComponentID(id string) bool {
 	return id != "" && len(id) <= maxComponentID && isComparable(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
 // Bind has a component use an account in place of whichever it used. ErrNotFound: the account is not
 // this user's, or not live; ErrComponentID.
 func (s *Store) Bind(ctx context.Context, componentID, hostUserID, accountID string) (c Component, err error) {
-	if !isComponentID(componentID) {
+	if !IsComponentID(componentID) {
 		return Component{}, ErrComponentID
 	}
 	err = s.change(ctx, accountID, func(ctx context.Context, tx *tx, r record) error {
@@ -62,7 +63,7 @@ func (s *Store) Bind(ctx context.Context, componentID, hostUserID, accountID str
 
 // Unbind forgets which account a component uses; the account stays. One that uses none is no error.
 func (s *Store) Unbind(ctx context.Context, componentID string) error {
-	if !isComponentID(componentID) {
+	if !IsComponentID(componentID) {
 		return nil
 	}
 	_, err := s.exec(ctx, "unbinding a component", "DELETE FROM components WHERE id = $1", componentID)
@@ -87,7 +88,7 @@ func scanComponent(row interface{ Scan(dest ...any) error }) (c Component, err e
 
 // BoundAccount tells which account a component uses; ErrNotFound: none.
 func (s *Store) BoundAccount(ctx context.Context, componentID string) (Component, error) {
-	if !isComponentID(componentID) {
+	if !IsComponentID(componentID) {
 		return Component{}, ErrNotFound
 	}
 	ctx, cancel := database.ForRead(ctx)
