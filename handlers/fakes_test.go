@@ -57,6 +57,7 @@ type fake struct {
 	values       map[string]secret.Text
 	origin       string                                    // of the page that results are for
 	following    connect.Following                         // of Follow
+	tracks       bool                                      // Open, Continue and Complete change following and result
 	check        func(values map[string]secret.Text) error // of Continue; nil: all is well
 }
 
@@ -90,10 +91,12 @@ func (f *fake) Disconnect(_ context.Context, hostUserID, linkedAccountID string)
 }
 
 func (f *fake) Open(_ context.Context, ticket, browser string) (connect.View, error) {
+	f.track(connect.Open, connect.AtTicket)
 	return f.view, f.called("Open", ticket, browser)
 }
 
 func (f *fake) Continue(_ context.Context, ticket, browser string, values map[string]secret.Text) (string, error) {
+	f.track(connect.Open, connect.AtService)
 	f.mu.Lock()
 	f.values = values
 	f.mu.Unlock()
@@ -115,19 +118,59 @@ func (f *fake) Code(_ context.Context, ticket, browser string) (connect.CodeView
 }
 
 func (f *fake) Result(_ context.Context, ticket, browser string) (connect.Result, error) {
+	f.mu.Lock()
 	r := f.result
+	f.mu.Unlock()
 	r.Origin = f.origin
 	return r, f.called("Result", ticket, browser)
 }
 
 func (f *fake) Follow(_ context.Context, ticket string) (connect.Following, error) {
-	return f.following, f.called("Follow", ticket)
+	err := f.called("Follow", ticket)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.following.State == expired {
+		return connect.Following{}, connect.ErrExpired
+	}
+	return f.following, err
 }
 
-func (f *fake) MayFollow(origin string) bool { return origin == hostOrigin }
+// expired is a session that is over.
+const expired connect.State = "expired"
+
+// follow changes what Follow tells from now on.
+func (f *fake) follow(change func(*connect.Following)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(&f.following)
+}
+
+// track makes of the fake a session that is opened, sent on, and ends.
+func (f *fake) track(state connect.State, step connect.Step) {
+	if !f.tracks {
+		return
+	}
+	f.follow(func(now *connect.Following) {
+		if now.State == connect.Failed && step == connect.AtTicket {
+			return // to be tried again
+		}
+		now.State, now.Step = state, step
+		f.result.State, f.result.Reason = state, ""
+		if state == connect.Failed {
+			f.result.Reason = connect.Denied
+		}
+	})
+}
+
+func (f *fake) MayFollow(origin string) bool { return origin == hostOrigin || origin == f.origin }
 
 func (f *fake) Complete(_ context.Context, authID, browser, state string, cb provider.Callback) (string, error) {
 	f.cb = cb
+	if cb.Error != "" {
+		f.track(connect.Failed, "")
+	} else {
+		f.track(connect.Linked, "")
+	}
 	return aTicket, f.called("Complete", authID, browser, state)
 }
 
