@@ -167,8 +167,8 @@ func press(window context.Context, t *testing.T, id, then string) {
 func (o owner) looks(tab context.Context, t *testing.T, n int) {
 	t.Helper()
 	for want := o.countFollows() + n; o.countFollows() < want; time.Sleep(20 * time.Millisecond) {
-		if tab.Err() != nil {
-			t.Fatal("linkgate.js does not look any more")
+		if got := eval[string](tab, t, `String(outcome)`); got != "null" {
+			t.Fatalf("linkgate.js does not look any more: the owner's page has been told %q", got)
 		}
 	}
 }
@@ -210,6 +210,11 @@ func reportsSuccess(with ownerSetup) func(context.Context, *testing.T) {
 		o := newOwner(t, with)
 		window := o.popup(tab, t)
 		isCut := with.pagePolicy != "" || with.servicePolicy != ""
+		if with.pagePolicy != "" {
+			waitFor(tab, t, `child.closed`) // it is not
+			o.looks(tab, t, afterGrace)
+			o.wantNoOutcome(tab, t, "at the ticket page, cut off")
+		}
 		press(window, t, "continue", "#allow")
 		if isCut {
 			waitFor(tab, t, `child.closed`) // it is not
@@ -355,7 +360,7 @@ func isGivenUp(tab context.Context, t *testing.T) {
 }
 
 // ignoresOthersMessages: neither another site in the same window, nor our site about another ticket, nor
-// the page itself can say how it ended.
+// the page itself, nor another window of our site, can say how it ended.
 func ignoresOthersMessages(tab context.Context, t *testing.T) {
 	o := newOwner(t, ownerSetup{})
 	o.following.Origin = "https://another.example" // so that only messages tell
@@ -371,10 +376,23 @@ func ignoresOthersMessages(tab context.Context, t *testing.T) {
 	tell(tab, success)
 	tell(window, "linkgate.auth.success.another-ticket")
 	tell(window, "x"+success)
+	tell(o.otherWindow(tab, t), success)
 	press(window, t, "continue", "#allow")
 	tell(window, success) // the service's page
 	press(window, t, "allow", `[data-state="linked"]`)
 	o.wantOutcome(tab, t, "linked undefined")
+}
+
+// otherWindow is one of our site that linkgate.js has not opened.
+func (o owner) otherWindow(tab context.Context, t *testing.T) context.Context {
+	t.Helper()
+	eval[chromedp.Void](tab, t, fmt.Sprintf(`void (document.getElementById("connect").onclick = () => { opens(%q); })`, o.site+"/linkgate.js"))
+	if err := chromedp.Do(tab, chromedp.Click(chromedp.ID("connect"))); err != nil {
+		t.Fatal(err)
+	}
+	window, detach := chromedp.NewContext(tab, chromedp.WithTargetID(stage{site: o.site + "/linkgate.js"}.window(tab, t)))
+	t.Cleanup(detach)
+	return window
 }
 
 func handsOverTheFinishToken(tab context.Context, t *testing.T) {
@@ -389,7 +407,7 @@ func handsOverTheFinishToken(tab context.Context, t *testing.T) {
 
 func refusesOtherAddresses(tab context.Context, t *testing.T) {
 	o := newOwner(t, ownerSetup{})
-	for _, address := range []string{`"javascript:alert(1)//connect/x"`, `"https://app.example/settings"`, `"data:text/html,x"`, `Promise.reject(Object.assign(new Error, {code: "mine"}))`} {
+	for _, address := range []string{`"javascript:alert(1)//connect/x"`, `"javascript:/connect/x"`, `"https://app.example/settings"`, `"data:text/html,x"`, `Promise.reject(Object.assign(new Error, {code: "mine"}))`} {
 		if err := chromedp.Do(tab, chromedp.Navigate(o.opener)); err != nil {
 			t.Fatal(err)
 		}
