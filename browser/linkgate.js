@@ -66,12 +66,12 @@ globalThis.linkgate = (() => {
         if (status === "expired") return finished(told ? "failed" : child.closed ? "closed" : "expired");
         if (status) told = status === "failed" && "failure";
         if (!child.closed) {
-          near += step === "ticket" || step === "service"; // not cut off by this page's own headers
+          near += step === "ticket" || step === "service"; // long: no header of this page cuts it off
           gone = 0;
         } else if (told) finished("failed"); // else it could be tried again
         // What a Cross-Origin-Opener-Policy has cut off says closed, too. It is closed where nothing
         // can have cut it off, or where the user is back on this page.
-        else if (status !== "working" && (step === "new" || step === "ticket" && near > 1 || document.hasFocus())) {
+        else if (status !== "working" && (step === "new" || step === "ticket" && near > 5 || document.hasFocus())) {
           gone ||= Date.now();
           if (Date.now() - gone >= grace) finished("closed");
         } else gone = 0;

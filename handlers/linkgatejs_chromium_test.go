@@ -30,6 +30,7 @@ func TestLinkgateJS(t *testing.T) {
 		t.Fatalf("starting Chromium: %v", err)
 	}
 	var all sync.WaitGroup
+	turns := make(chan struct{}, 8)
 	const sameOrigin = "same-origin"
 	for name, test := range map[string]func(context.Context, *testing.T){
 		"success":                            reportsSuccess(ownerSetup{}),
@@ -52,11 +53,13 @@ func TestLinkgateJS(t *testing.T) {
 		"hands over the finish token":        handsOverTheFinishToken,
 		"refuses other addresses":            refusesOtherAddresses,
 	} {
-		// Side by side whatever -parallel says: they wait for looks of linkgate.js most of the time.
+		// Some side by side whatever -parallel says: they wait for looks of linkgate.js most of the time.
 		all.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
 			t.Run(name, func(t *testing.T) {
 				tab, closeTab := chromedp.NewContext(ctx, chromedp.WithNewBrowserContext())
-				tab, cancelDeadline := context.WithTimeout(tab, time.Minute)
+				tab, cancelDeadline := context.WithTimeout(tab, 2*time.Minute)
 				defer func() { cancelDeadline(); closeTab() }()
 				test(tab, t)
 			})
@@ -282,7 +285,7 @@ func closeWindow(window context.Context, t *testing.T) {
 func reportsClosedAtTheTicketPage(tab context.Context, t *testing.T) {
 	o := newOwner(t, ownerSetup{})
 	window := o.popup(tab, t)
-	o.looks(tab, t, 3)
+	o.looks(tab, t, 8) // long enough to be sure that the page itself does not cut it off
 	closeWindow(window, t)
 	o.wantOutcome(tab, t, "closed 5e55")
 }
