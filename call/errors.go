@@ -37,9 +37,9 @@ type NotAllowedError struct {
 	Rule   string // as it would stand in calls.allow: "GET /user"
 }
 
-// Error implements error.
+// Error leaves out the rule, which has the path that was called: it may say something about a person.
 func (e *NotAllowedError) Error() string {
-	return fmt.Sprintf("%v: connection %q has no rule %q", ErrNotAllowed, e.AuthID, e.Rule)
+	return fmt.Sprintf("%v: connection %q has no rule for it", ErrNotAllowed, e.AuthID)
 }
 
 // Unwrap lets errors.Is find ErrNotAllowed.

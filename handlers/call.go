@@ -103,14 +103,9 @@ func (s *site) notCalled(ctx context.Context, to call.Target, err error) error {
 	return n
 }
 
-// Error leaves out the path that was called: it may say something about a person.
+// Error implements error.
 func (n *notCalled) Error() string {
-	switch {
-	case errors.Is(n.err, call.ErrNotAllowed):
-		return call.ErrNotAllowed.Error()
-	case errors.Is(n.err, call.ErrBadPath):
-		return call.ErrBadPath.Error()
-	case n.unsignedFor != nil:
+	if n.unsignedFor != nil {
 		return n.err.Error() + "; beginning a session: " + n.unsignedFor.Error()
 	}
 	return n.err.Error()
@@ -134,26 +129,23 @@ func (n *notCalled) data() any {
 
 // message is what can be said of this call beyond what its error means in general; mostly empty.
 func (n *notCalled) message() string {
-	var refused *call.NotAllowedError
-	switch {
-	case errors.Is(n.err, call.ErrNotConnected):
-		return "This user has no such account at this connection; POST /auth/" + legible(url.PathEscape(n.authID)) + " connects one."
-	case errors.As(n.err, &refused):
-		return `"` + legible(refused.Rule) + `" is not among calls.allow of connection ` + legible(refused.AuthID) + " in connections.yaml."
+	if !errors.Is(n.err, call.ErrNotConnected) {
+		return ""
 	}
-	return ""
+	return "This user has no such account at this connection; POST /auth/" + legible(url.PathEscape(n.authID)) + " connects one."
 }
 
-// retryAfter is when to come back; zero: nothing is known of it.
+// retryAfter is when a session can be begun again; zero: nothing is known of it.
 func (n *notCalled) retryAfter() time.Duration {
-	var down *call.UnavailableError
-	if errors.As(n.err, &down) {
-		return down.RetryAfter
+	if n.unsignedFor == nil {
+		return 0
 	}
-	if n.unsignedFor != nil {
-		return explain(n.unsignedFor).retryAfter
-	}
-	return 0
+	return explain(n.unsignedFor).retryAfter
+}
+
+// ruleMissing names the rule that a call would need.
+func ruleMissing(refused *call.NotAllowedError) string {
+	return `"` + legible(refused.Rule) + `" is not among calls.allow of connection ` + legible(refused.AuthID) + " in connections.yaml."
 }
 
 const legibleLimit = 200 // bytes

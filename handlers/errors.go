@@ -183,6 +183,14 @@ func (f failure) inParticular(err error) failure {
 	if errors.As(err, &known) && known.RetryAfter > 0 {
 		f.retryAfter = known.RetryAfter
 	}
+	var down *call.UnavailableError
+	if errors.As(err, &down) {
+		f.retryAfter = cmp.Or(down.RetryAfter, f.retryAfter)
+	}
+	var refused *call.NotAllowedError
+	if errors.As(err, &refused) {
+		f.message = ruleMissing(refused)
+	}
 	var n *notCalled
 	if errors.As(err, &n) {
 		f.retryAfter = cmp.Or(n.retryAfter(), f.retryAfter)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"linkgate/secret"
@@ -121,10 +122,19 @@ func (c Connection) checkKeys(g Given) error {
 	for key := range g.Fields {
 		isField := slices.ContainsFunc(c.Fields, func(f Field) bool { return f.Key == key })
 		if !isField && !slices.Contains(c.settingNames(), key) {
-			return &GivenError{"fields/" + key, "is no field of this connection"}
+			return &GivenError{"fields/" + key, "is no field of this connection; there are: " + cmp.Or(strings.Join(c.fieldKeys(), ", "), "none")}
 		}
 	}
 	return nil
+}
+
+// fieldKeys are those that a credential may bring.
+func (c Connection) fieldKeys() []string {
+	var keys []string
+	for _, f := range c.Fields {
+		keys = append(keys, f.Key)
+	}
+	return append(keys, c.settingNames()...)
 }
 
 // firstMistake is about the first of the connection's fields that matters and is wrong.
@@ -136,7 +146,7 @@ func firstMistake(c Connection, mistakes map[string]error, matters func(key stri
 		case errors.Is(err, ErrFieldMissing):
 			return &GivenError{"fields/" + f.Key, "is missing"}
 		default:
-			return &GivenError{"fields/" + f.Key, "can't be right"}
+			return &GivenError{"fields/" + f.Key, unlike(f)}
 		}
 	}
 	return nil
@@ -191,4 +201,12 @@ func (c Connection) issuer() string {
 		}
 	}
 	return cmp.Or(c.Issuer, originOf(c.Identity.URL))
+}
+
+// unlike says what a value should have been like.
+func unlike(f Field) string {
+	if f.Pattern == "" {
+		return "can't be right"
+	}
+	return "can't be right: it must match " + f.Pattern
 }

@@ -45,14 +45,14 @@ func (a *API) accountOf(of linkedaccount.Account) account {
 		DisplayName: of.DisplayName, Status: string(of.Status), TokenValid: a.tokenValid(of),
 		Scopes: listed(of.Scopes), MissingScopes: listed(of.Missing), ServiceName: of.AuthID,
 		ExpiresAt: known(of.ExpiresAt), LastUsedAt: known(of.UsedAt), Metadata: of.Metadata,
-		CreatedAt: of.CreatedAt.UTC(), UpdatedAt: of.UpdatedAt.UTC(), LinkedAt: of.LinkedAt.UTC(),
+		CreatedAt: inMillis(of.CreatedAt), UpdatedAt: inMillis(of.UpdatedAt), LinkedAt: inMillis(of.LinkedAt),
 	}
 	if p, ok := a.Connections[of.AuthID]; ok {
 		told.ServiceName, told.MissingScopes = p.Connection.Name, listed(p.Connection.MissingScopes(of.Scopes))
 	}
 	told.ScopeValid = len(told.MissingScopes) == 0
 	if of.LastError != "" {
-		told.LastError = &lastError{of.LastError, of.LastErrorAt.UTC()}
+		told.LastError = &lastError{of.LastError, inMillis(of.LastErrorAt)}
 	}
 	if len(told.Metadata) == 0 {
 		told.Metadata = json.RawMessage("{}")
@@ -77,9 +77,12 @@ func known(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
-	t = t.UTC()
+	t = inMillis(t)
 	return &t
 }
+
+// inMillis is a time as it is kept, and so the same whenever it is told.
+func inMillis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
 // listed is a list that is never null.
 func listed(list []string) []string {

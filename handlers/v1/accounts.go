@@ -247,7 +247,7 @@ func (a *API) getToken(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return ok(tokenOf(opened))
+	return ok(a.tokenOf(opened))
 }
 
 // token is a credential in the open: the one answer with a secret in it.
@@ -259,13 +259,24 @@ type token struct {
 	Scopes      []string   `json:"scopes"`
 }
 
-func tokenOf(o linkedaccount.Opened) token {
-	told := token{
-		AccessToken: o.Credential.AccessToken.Reveal(), TokenType: o.Credential.TokenType,
+func (a *API) tokenOf(o linkedaccount.Opened) token {
+	return token{
+		AccessToken: o.Credential.AccessToken.Reveal(), TokenType: a.tokenType(o),
 		TokenSecret: o.Credential.TokenSecret.Reveal(), ExpiresAt: known(o.Credential.ExpiresAt), Scopes: listed(o.Scopes),
 	}
-	if told.TokenType == "" {
-		told.TokenType = "bearer"
+}
+
+// tokenType is the service's word for the token (RFC 6749 §7.1), or the protocol's name for what is
+// none of OAuth's.
+func (a *API) tokenType(o linkedaccount.Opened) string {
+	if o.Credential.TokenType != "" {
+		return o.Credential.TokenType
 	}
-	return told
+	if p, ok := a.Connections[o.AuthID]; ok {
+		switch protocol := protocolOf(p.Connection); protocol {
+		case "api_key", "basic":
+			return protocol
+		}
+	}
+	return "bearer"
 }
