@@ -103,8 +103,11 @@ func (s *site) notCalled(ctx context.Context, to call.Target, err error) error {
 	return n
 }
 
-// Error implements error.
+// Error leaves out what a path was like: it may say something about a person.
 func (n *notCalled) Error() string {
+	if errors.Is(n.err, call.ErrBadPath) {
+		return call.ErrBadPath.Error()
+	}
 	if n.unsignedFor != nil {
 		return n.err.Error() + "; beginning a session: " + n.unsignedFor.Error()
 	}
