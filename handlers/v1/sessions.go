@@ -33,7 +33,7 @@ type session struct {
 func sessionOf(s connect.SessionStatus) session {
 	return session{
 		ID: s.ID, UserID: s.HostUserID, AuthID: s.AuthID, Status: string(s.Status),
-		ExpiresAt: s.ExpiresAt.UTC(), AccountID: filled(s.AccountID), LinkedAccountID: filled(s.LinkedAccountID),
+		ExpiresAt: inMillis(s.ExpiresAt), AccountID: filled(s.AccountID), LinkedAccountID: filled(s.LinkedAccountID),
 		AccountName: s.AccountName, MissingScopes: listed(s.Missing), Reason: filled(string(s.Reason)),
 		ComponentID: filled(s.ComponentID),
 	}
