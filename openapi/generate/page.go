@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -127,10 +128,13 @@ func isOperation(m member) bool {
 	return slices.Contains([]string{"get", "put", "post", "patch", "delete"}, m.key) && !m.at("x-same-as").there()
 }
 
+// needs is what a description says of the scope, which the page has in a line of its own.
+var needs = regexp.MustCompile("\\s*Needs\\s+`[a-z:]+`\\.")
+
 func operationOf(m, item member) (operation, error) {
 	o := operation{
 		ID: m.at("operationId").text(), Method: strings.ToUpper(m.key), Path: item.key, Summary: m.at("summary").text(),
-		Scope: m.at("x-scope").text(), Text: markup(m.at("description").text()), Parameters: parameterRows(m.tree, item.tree),
+		Scope: m.at("x-scope").text(), Text: markup(needs.ReplaceAllString(m.at("description").text(), "")), Parameters: parameterRows(m.tree, item.tree),
 		Problems: m.at("x-problems").texts(),
 	}
 	if m.at("x-passes-through").there() {
