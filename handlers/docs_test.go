@@ -4,10 +4,20 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"maps"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/labstack/echo/v4"
+
+	"linkgate/appproxy"
+	"linkgate/connect"
+	v1 "linkgate/handlers/v1"
 	"linkgate/openapi"
 )
 
@@ -85,5 +95,81 @@ func TestProblemsAreExplained(t *testing.T) {
 			t.Errorf("%+v is not explained once and whole", p)
 		}
 		seen[p.Slug] = true
+	}
+}
+
+// notForBackEnds are the errors that only the host, a browser or a service can meet.
+var notForBackEnds = []error{
+	errNobodyThere, errNotHost, errNoUser, errOtherSite, errAccount,
+	connect.ErrUsed, connect.ErrWrongBrowser, connect.ErrWrongConnection, connect.ErrNotService, connect.ErrTooManyRemovals,
+	appproxy.ErrBadPath, appproxy.ErrBadRequest, appproxy.ErrMethod, appproxy.ErrTimeout, appproxy.ErrUnavailable,
+}
+
+// TestEveryProblemIsDocumented: what the table of errors has for back ends is what the document
+// explains, with the same status; and nothing else is.
+func TestEveryProblemIsDocumented(t *testing.T) {
+	problems, err := openapi.Problems()
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]int{}
+	for _, p := range problems {
+		documented[p.Slug] = p.Status
+	}
+	met := map[string]bool{}
+	meet := func(err error) {
+		f := explain(err)
+		slug := slug(problemCode(f, err))
+		met[slug] = true
+		if documented[slug] != f.status {
+			t.Errorf("%v: %s has status %d, and %d in openapi.yaml's x-problem-types", err, slug, f.status, documented[slug])
+		}
+	}
+	for _, m := range meanings() {
+		if !slices.Contains(notForBackEnds, m.err) {
+			meet(m.err)
+		}
+	}
+	meet(echo.ErrNotFound)
+	meet(echo.ErrMethodNotAllowed)
+	meet(errors.New("nobody knows this one"))
+	for slug := range documented {
+		if !met[slug] {
+			t.Errorf("openapi.yaml explains %s, and no error means it", slug)
+		}
+	}
+}
+
+// TestEveryRouteIsDocumented: the table of routes and the document have the same operations.
+func TestEveryRouteIsDocumented(t *testing.T) {
+	var d struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(openapi.Document(), &d); err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]bool{}
+	for path, item := range d.Paths {
+		for method := range item {
+			if method != "parameters" {
+				documented[strings.ToUpper(method)+" "+path] = true
+			}
+		}
+	}
+	parameter := regexp.MustCompile(`:([a-z_]+)`)
+	routed := map[string]bool{}
+	s := &site{Server: &Server{API: &v1.API{}}}
+	for _, r := range s.backEndRoutes() {
+		path := strings.Replace(parameter.ReplaceAllString(r.path, "{$1}"), "*", "{path}", 1)
+		methods := []string{r.method}
+		if r.method == anyMethod {
+			methods = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
+		}
+		for _, method := range methods {
+			routed[method+" "+path] = true
+		}
+	}
+	if !maps.Equal(routed, documented) || len(routed) < 20 {
+		t.Errorf("routes and openapi.yaml differ (-routes +document):\n%s", cmp.Diff(routed, documented))
 	}
 }

@@ -38,7 +38,20 @@ func titleOf(code string) string {
 	return strings.ToUpper(words[:1]) + words[1:]
 }
 
+// problemCode is what an error is called when back ends are told: the host knows two by more general
+// codes, which it has come to rely on.
+func problemCode(f failure, err error) string {
+	switch {
+	case errors.Is(err, connect.ErrExpired):
+		return "SESSION_EXPIRED"
+	case errors.Is(err, connect.ErrWrongUser):
+		return "WRONG_USER"
+	}
+	return f.code
+}
+
 func writeProblem(c echo.Context, f failure, err error) error {
+	f.code = problemCode(f, err)
 	h := c.Response().Header()
 	p := problem{
 		Type: problemPage + slug(f.code), Title: titleOf(f.code), Status: f.status, Detail: f.message,
