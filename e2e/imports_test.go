@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"linkgate/event"},
 	{"linkgate/provider", "linkgate/outbox"},
 	{"linkgate/database"},
-	{"linkgate/secret"},
+	{"linkgate/secret", "linkgate/client"},
 }
 
 // only lists who beside main may import a package, where its layer would let more do so.
