@@ -31,7 +31,7 @@ var (
 
 // CredentialShapeError wraps ErrCredentialShape.
 type CredentialShapeError struct {
-	Field   string // access_token, token_secret, fields/{key}, profile/external_account_id
+	Field   string // access_token, token_secret, fields/{key}, sealed, profile/external_account_id
 	Problem string // a sentence's end: "is missing"
 }
 
@@ -49,6 +49,7 @@ type ImportCredential struct {
 	Token        secret.Text
 	TokenSecret  secret.Text
 	Fields       map[string]secret.Text // by key; beside tokens, those that stand in URLs
+	Sealed       []byte                 // in place of all others: as Import.Seal made it, with our keyset
 }
 
 func (c ImportCredential) given() provider.Given {
@@ -98,6 +99,9 @@ func (s *Service) Import(ctx context.Context, i Import) (Imported, error) {
 	p, ok := s.Connections[i.AuthID]
 	if !ok {
 		return Imported{}, ErrUnknownConnection
+	}
+	if err := i.unseal(s.Keyring); err != nil {
+		return Imported{}, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.workTime())
 	defer cancel()

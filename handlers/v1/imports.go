@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -32,6 +33,7 @@ type importCredential struct {
 	Token        string            `json:"token"`
 	TokenSecret  string            `json:"token_secret"`
 	Fields       map[string]string `json:"fields"`
+	Sealed       string            `json:"sealed"` // base64 (RFC 4648 §4)
 }
 
 type importProfile struct {
@@ -40,7 +42,10 @@ type importProfile struct {
 	Issuer            string `json:"issuer"`
 }
 
-const longestCredential = 16 << 10 // bytes of one value
+const (
+	longestCredential = 16 << 10 // bytes of one value
+	longestSealed     = 96 << 10 // bytes of all of them
+)
 
 func (i importRequest) check() error {
 	var f form
@@ -77,6 +82,16 @@ func (c importCredential) check(f *form) {
 		}
 	}
 	f.scopes("credential/scopes", c.Scopes)
+	if sealed, err := base64.StdEncoding.DecodeString(c.Sealed); err != nil || len(sealed) > longestSealed {
+		f.mistake("credential/sealed", "it must be base64, as `linkgate accounts export` wrote it, of %d bytes at the most", longestSealed)
+	} else if c.Sealed != "" && c.hasOthers() {
+		f.mistake("credential/sealed", "it stands alone: the others are in it")
+	}
+}
+
+// hasOthers tells whether there is more than what is sealed.
+func (c importCredential) hasOthers() bool {
+	return c.AccessToken+c.RefreshToken+c.TokenType+c.Token+c.TokenSecret != "" || c.ExpiresAt != nil || c.Scopes != nil || c.Fields != nil
 }
 
 func (c importCredential) given() connect.ImportCredential {
@@ -85,6 +100,7 @@ func (c importCredential) given() connect.ImportCredential {
 		Token: secret.New(c.Token), TokenSecret: secret.New(c.TokenSecret),
 		Scopes: c.Scopes,
 	}
+	given.Sealed, _ = base64.StdEncoding.DecodeString(c.Sealed) // check has tried it
 	if c.ExpiresAt != nil {
 		given.ExpiresAt = *c.ExpiresAt
 	}
