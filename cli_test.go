@@ -34,6 +34,13 @@ func TestScripts(t *testing.T) {
 			"owe":    owe,
 			"happen": happen,
 
+			"world":   world,
+			"ready":   ready,
+			"api":     api,
+			"capture": capture,
+			"browse":  browse,
+			"deny":    deny,
+
 			"registrar":  services.start,
 			"registered": services.registered,
 		},

@@ -149,6 +149,7 @@ func commands() []*cobra.Command {
 		newEventsCommand(),
 		newClientsCommand(),
 		newAPIKeysCommand(),
+		newAccountsCommand(),
 		newCheckCommand(),
 		newKeysCommand(),
 		newPresetsCommand(),

@@ -11,11 +11,14 @@ import (
 // our names do begin with APP_.)
 var prefixes = [...]string{"LINKGATE_", "BLINK_", "APP_"}
 
+// ofCommands are variables of `linkgate accounts`, which knows nothing of the configuration.
+var ofCommands = []string{"LINKGATE_URL", "LINKGATE_API_KEY", "LINKGATE_API_KEY_FILE"}
+
 // nearMisses warns of variables that are set, unknown, and look like a known one misspelt.
 func (v *variables) nearMisses() []Mistake {
 	var warnings []Mistake
 	for _, name := range slices.Sorted(maps.Keys(v.source.Environ)) {
-		if v.used[name] {
+		if v.used[name] || slices.Contains(ofCommands, name) {
 			continue
 		}
 		meant, ok := meantVariable(name)
