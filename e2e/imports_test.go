@@ -29,6 +29,7 @@ var layers = [][]string{
 // only lists who beside main may import a package, where its layer would let more do so.
 var only = map[string][]string{
 	"linkgate/config":    {},
+	"linkgate/client":    {},
 	"linkgate/demo":      {},
 	"linkgate/templates": {"linkgate/handlers"},
 	"linkgate/openapi":   {"linkgate/handlers"},
