@@ -177,7 +177,7 @@ func TestImportRefuses(t *testing.T) {
 		"no credential":        {func(i *connect.Import) { i.Credential = importing(provider.Given{}) }, connect.ErrCredentialShape, "access_token"},
 		"of OAuth 1":           {func(i *connect.Import) { i.Credential = importing(provider.Given{Token: given.AccessToken}) }, connect.ErrCredentialShape, "token"},
 		"two lines":            {func(i *connect.Import) { i.Credential.AccessToken = secret.New("a\nb") }, connect.ErrCredentialShape, "access_token"},
-		"a field there is not": {func(i *connect.Import) { i.Credential.Fields = typed("api_key", "x") }, connect.ErrCredentialShape, "fields/api_key"},
+		"a field there is not": {func(i *connect.Import) { i.Credential.Fields = typed("api_key", "x") }, connect.ErrCredentialShape, "fields"},
 		"scopes missing":       {func(i *connect.Import) { i.Credential.Scopes = []string{"notes.read"} }, connect.ErrScopesMissing, ""},
 		"no profile":           {func(i *connect.Import) { i.RequestProfile = false }, connect.ErrProfileNeeded, ""},
 		"profile without an id": {func(i *connect.Import) {

@@ -14,6 +14,7 @@ import (
 	"linkgate/appproxy"
 	"linkgate/call"
 	"linkgate/connect"
+	"linkgate/database"
 	"linkgate/handlers/inbound"
 	v1 "linkgate/handlers/v1"
 	"linkgate/idempotency"
@@ -176,6 +177,16 @@ func explain(err error) failure {
 	return explainHTTP(err)
 }
 
+// explainTo is explain for an audience. Back ends' requests ask the database without package connect,
+// which tells weather from faults for all others.
+func explainTo(to audience, err error) failure {
+	f := explain(err)
+	if (to == backEnd || to == backEndThrough) && f.status == http.StatusInternalServerError && database.IsUnavailable(err) {
+		return unavailable()
+	}
+	return f
+}
+
 // inParticular takes over what an error knows better than the table: when to come back, and what to
 // say.
 func (f failure) inParticular(err error) failure {
@@ -229,7 +240,7 @@ const codeHeader = "Linkgate-Error"
 // fail answers with what err means to the audience. The request id goes on the page: it is what a
 // user can tell support.
 func (s *site) fail(c echo.Context, to audience, err error) error {
-	f := explain(err)
+	f := explainTo(to, err)
 	if f.status == statusNobodyThere {
 		return c.NoContent(f.status)
 	}

@@ -43,7 +43,12 @@ type Check struct {
 
 // Drain makes /readyz answer 503 from now on, so that no new requests are sent here while those
 // under way are finished.
-func (s *Server) Drain() { s.draining.Store(true) }
+func (s *Server) Drain() {
+	s.draining.Store(true)
+	if s.API != nil {
+		s.API.Drain()
+	}
+}
 
 // beginner starts a session for the host.
 type beginner interface {

@@ -117,12 +117,12 @@ func (c Connection) oauth1Pair(g Given) (Credential, error) {
 	return Credential{AccessToken: g.Token, TokenSecret: g.TokenSecret, TokenType: oauth1Name}, nil
 }
 
-// checkKeys finds a field that the connection does not have: it is in the wrong place, or misspelt.
+// checkKeys finds a field that the connection does not have: it is in the wrong place, or misspelt. Its
+// name is not repeated: it may be a secret in the wrong place.
 func (c Connection) checkKeys(g Given) error {
 	for key := range g.Fields {
-		isField := slices.ContainsFunc(c.Fields, func(f Field) bool { return f.Key == key })
-		if !isField && !slices.Contains(c.settingNames(), key) {
-			return &GivenError{"fields/" + key, "is no field of this connection; there are: " + cmp.Or(strings.Join(c.fieldKeys(), ", "), "none")}
+		if !slices.Contains(c.fieldKeys(), key) {
+			return &GivenError{"fields", "have one that is no field of this connection; there are: " + cmp.Or(strings.Join(c.fieldKeys(), ", "), "none")}
 		}
 	}
 	return nil

@@ -247,7 +247,7 @@ func (a *API) getToken(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return ok(a.tokenOf(opened))
+	return answer{status: http.StatusOK, body: a.tokenOf(opened), unkept: true}, nil
 }
 
 // token is a credential in the open: the one answer with a secret in it.

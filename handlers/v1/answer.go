@@ -15,6 +15,7 @@ type answer struct {
 	body   any    // nil: none
 	etag   string // empty: none
 	at     string // Location; empty: none
+	unkept bool   // it holds a credential: whoever repeats the request gets one that is fresh
 }
 
 func ok(body any) (answer, error) { return answer{status: http.StatusOK, body: body}, nil }
@@ -27,10 +28,11 @@ type rendered struct {
 	status int
 	header http.Header
 	body   []byte // nil: none
+	unkept bool
 }
 
 func (a answer) render() (rendered, error) {
-	r := rendered{status: a.status, header: http.Header{}}
+	r := rendered{status: a.status, header: http.Header{}, unkept: a.unkept}
 	if a.etag != "" {
 		r.header.Set("ETag", a.etag)
 	}

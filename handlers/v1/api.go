@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -32,6 +33,17 @@ type API struct {
 	Now         func() time.Time // may be nil: time.Now
 
 	passing func(*echo.Response) http.ResponseWriter
+	beat    time.Duration // zero: heartbeat
+	drain   sync.Once
+	drained chan struct{} // closed by Drain
+}
+
+// Drain ends what only waits, so that it does not keep the process: long polls are answered with what is
+// known, streams end, and their clients ask again elsewhere.
+func (a *API) Drain() {
+	if a.drained != nil { // else there are no routes
+		a.drain.Do(func() { close(a.drained) })
+	}
 }
 
 func (a *API) now() time.Time {

@@ -53,14 +53,18 @@ func isJSON(contentType string) bool {
 	return err == nil && (mediaType == echo.MIMEApplicationJSON || strings.HasSuffix(mediaType, "+json"))
 }
 
-// decodeError words what the decoder says. It may name a member; it must not quote a value.
+// decodeError words what the decoder says. It may name a member; it must not quote a value, or what may
+// be one in a name's place.
 func decodeError(err error) error {
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) {
 		return invalid("/"+strings.ReplaceAll(kind.Field, ".", "/"), "a JSON %s is not what belongs there", kind.Value[:wordEnd(kind.Value)])
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return invalid("/"+clip(strings.Trim(name, `"`)), "there is no such member here")
+		if name = misspelt(strings.Trim(name, `"`)); name != "" {
+			return invalid("/"+name, "there is no such member here")
+		}
+		return invalid("", "it has a member that is not known here, whose name looks like no name and is not repeated")
 	}
 	return invalid("", "it is not well-formed JSON")
 }

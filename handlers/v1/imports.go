@@ -3,8 +3,11 @@ package v1
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
+	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +31,7 @@ type importCredential struct {
 	AccessToken  string            `json:"access_token"`
 	RefreshToken string            `json:"refresh_token"`
 	TokenType    string            `json:"token_type"`
-	ExpiresAt    *time.Time        `json:"expires_at"`
+	ExpiresAt    *string           `json:"expires_at"` // RFC 3339
 	Scopes       []string          `json:"scopes"`
 	Token        string            `json:"token"`
 	TokenSecret  string            `json:"token_secret"`
@@ -74,11 +77,18 @@ func (c importCredential) check(f *form) {
 		"token": c.Token, "token_secret": c.TokenSecret,
 	}
 	for key, value := range c.Fields {
-		values["fields/"+clip(key)] = value
+		if name := path.Join("fields", misspelt(key)); len(value) > len(values[name]) {
+			values[name] = value
+		}
 	}
-	for member, value := range values {
-		if len(value) > longestCredential {
+	for _, member := range slices.Sorted(maps.Keys(values)) {
+		if len(values[member]) > longestCredential {
 			f.mistake("credential/"+member, "it may have %d bytes", longestCredential)
+		}
+	}
+	if c.ExpiresAt != nil {
+		if _, err := time.Parse(time.RFC3339, *c.ExpiresAt); err != nil {
+			f.mistake("credential/expires_at", "it must be a time as RFC 3339 has it, such as 2030-01-31T12:00:00Z")
 		}
 	}
 	f.scopes("credential/scopes", c.Scopes)
@@ -102,7 +112,7 @@ func (c importCredential) given() connect.ImportCredential {
 	}
 	given.Sealed, _ = base64.StdEncoding.DecodeString(c.Sealed) // check has tried it
 	if c.ExpiresAt != nil {
-		given.ExpiresAt = *c.ExpiresAt
+		given.ExpiresAt, _ = time.Parse(time.RFC3339, *c.ExpiresAt) // which check has done before
 	}
 	if c.Fields != nil {
 		given.Fields = map[string]secret.Text{}

@@ -1,8 +1,8 @@
 package v1
 
 import (
+	"context"
 	"crypto/sha256"
-	"errors"
 	"net/http"
 	"unicode"
 
@@ -11,34 +11,58 @@ import (
 
 // onceOnly answers a request. A POST with an Idempotency-Key is answered from what was kept, if it was
 // answered before; it is refused if that was another request, or is still being worked on. What fails
-// is not kept: it has done nothing, and may be tried again.
+// is not kept: it has done nothing, and may be tried again. Neither is a credential.
 func (a *API) onceOnly(r *request, answers func(*request) (answer, error)) error {
 	key, err := idempotencyKey(r)
 	if err != nil {
 		return err
 	}
 	if key == "" {
-		answered, err := perform(r, answers)
-		if err != nil {
-			return err
-		}
-		return answered.write(r)
+		return answerNow(r, answers)
 	}
 	ctx := r.Request().Context()
 	claim, kept, err := a.Once.Begin(ctx, r.key.ID, key, fingerprint(r))
 	if err != nil {
 		return err
 	}
-	if kept != nil {
+	switch {
+	case kept != nil && kept.Status == 0: // it was done before, and had an answer that is not kept
+		return answerNow(r, answers)
+	case kept != nil:
 		r.Response().Header().Set("Idempotency-Replayed", "true")
-		return rendered{kept.Status, kept.Header, kept.Body}.write(r)
+		return rendered{status: kept.Status, header: kept.Header, body: kept.Body}.write(r)
 	}
 	answered, err := perform(r, answers)
 	if err != nil {
-		return errors.Join(err, claim.Release(ctx))
+		a.release(ctx, claim)
+		return err
 	}
-	if err := claim.Keep(ctx, idempotency.Answer{Status: answered.status, Header: answered.header, Body: answered.body}); err != nil {
+	if err := claim.Keep(ctx, answered.kept()); err != nil {
 		a.Log.WarnContext(ctx, "a request was done, and its answer not kept for those who repeat it", "error", err)
+	}
+	return answered.write(r)
+}
+
+// release has no say in what the caller is told: a claim that can't be released ends by itself, soon.
+func (a *API) release(ctx context.Context, claim idempotency.Claim) {
+	if err := claim.Release(ctx); err != nil {
+		a.Log.WarnContext(ctx, "a request has failed, and can't be tried again with its Idempotency-Key for a minute", "error", err)
+	}
+}
+
+// kept is what others find of an answer: nothing of one with a credential, which would outlive the
+// account's in Redis when the user disconnects.
+func (r rendered) kept() idempotency.Answer {
+	if r.unkept {
+		return idempotency.Answer{}
+	}
+	return idempotency.Answer{Status: r.status, Header: r.header, Body: r.body}
+}
+
+func answerNow(r *request, answers func(*request) (answer, error)) error {
+	answered, err := perform(r, answers)
+	if err != nil {
+		return err
 	}
 	return answered.write(r)
 }

@@ -90,7 +90,7 @@ func (q *query) flag(name string, fallback bool) bool {
 func (q *query) err() error {
 	for name := range q.values {
 		if !slices.Contains(q.known, name) {
-			q.mistake("?"+clip(name), "there is no such parameter here; there are: %s", cmp.Or(strings.Join(q.known, ", "), "none"))
+			q.mistake("?"+misspelt(name), "there is no such parameter here; there are: %s", cmp.Or(strings.Join(q.known, ", "), "none"))
 		}
 	}
 	if len(q.mistakes) == 0 {
@@ -100,12 +100,16 @@ func (q *query) err() error {
 	return &Invalid{q.mistakes}
 }
 
-// clip is a name that a caller has made up, as far as it can be shown.
-func clip(name string) string {
-	const longest = 64
-	name = strings.ToValidUTF8(name, "?")
-	if len(name) > longest {
-		name = strings.ToValidUTF8(name[:longest], "") + "..."
+// misspelt is a name that a caller has made up, if it can have been meant for one of ours; else empty.
+// Anything else may be a secret in the wrong place, and problems and logs are kept.
+func misspelt(name string) string {
+	const longest = 24
+	if len(name) > longest || strings.ContainsFunc(name, notInName) {
+		return ""
 	}
 	return name
+}
+
+func notInName(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_' && r != '-'
 }

@@ -55,7 +55,7 @@ func (a *API) lines() []line {
 
 // Routes is the table. passing makes an answer's writer of one that somebody else's answer can pass.
 func (a *API) Routes(passing func(*echo.Response) http.ResponseWriter) []Route {
-	a.passing = passing
+	a.passing, a.drained = passing, make(chan struct{})
 	var routes []Route
 	for _, l := range a.lines() {
 		routes = append(routes, Route{Method: l.method, Path: l.path, Through: l.method == AnyMethod, Handler: a.guarded(l)})

@@ -1,6 +1,8 @@
 package v1
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"mime"
@@ -162,7 +164,7 @@ func (a *API) followSession(r *request) error {
 	if wantsEvents(r.Request().Header["Accept"]) {
 		return a.streamSession(r, id)
 	}
-	status, err := a.Connect.AwaitSession(r.Request().Context(), id, wait)
+	status, err := a.awaitEnd(r.Request().Context(), id, wait)
 	if err != nil {
 		return err
 	}
@@ -171,6 +173,30 @@ func (a *API) followSession(r *request) error {
 		return err
 	}
 	return told.write(r)
+}
+
+// awaitEnd is AwaitSession that is cut short when the process is about to end.
+func (a *API) awaitEnd(ctx context.Context, id string, wait time.Duration) (connect.SessionStatus, error) {
+	waiting, done := a.untilDrained(ctx)
+	defer done()
+	status, err := a.Connect.AwaitSession(waiting, id, wait)
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		return a.Connect.SessionStatus(ctx, id)
+	}
+	return status, err
+}
+
+// untilDrained ends a context when the process is about to end.
+func (a *API) untilDrained(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-a.drained:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 // duration is a whole number of seconds or minutes, such as 30s.
@@ -218,20 +244,25 @@ func (a *API) streamSession(r *request, id string) error {
 	h.Set("X-Accel-Buffering", "no")
 	r.Response().WriteHeader(http.StatusOK)
 	end := a.now().Add(longestStream)
+	waiting, done := a.untilDrained(ctx)
+	defer done()
 	for {
 		if err := sendStatus(r, status); err != nil || status.Final() || a.now().After(end) {
 			return err
 		}
-		if status, err = a.nextStatus(r, id, status, end); err != nil {
+		if status, err = a.nextStatus(waiting, r, status, end); err != nil {
+			if waiting.Err() != nil && ctx.Err() == nil {
+				return nil // who still listens asks again, elsewhere
+			}
 			return err
 		}
 	}
 }
 
 // nextStatus waits for the next change, and keeps the connection alive meanwhile.
-func (a *API) nextStatus(r *request, id string, last connect.SessionStatus, end time.Time) (connect.SessionStatus, error) {
+func (a *API) nextStatus(ctx context.Context, r *request, last connect.SessionStatus, end time.Time) (connect.SessionStatus, error) {
 	for {
-		status, err := a.Connect.AwaitSessionChange(r.Request().Context(), id, last.Status, heartbeat)
+		status, err := a.Connect.AwaitSessionChange(ctx, last.ID, last.Status, cmp.Or(a.beat, heartbeat))
 		if err != nil || status.Status != last.Status || a.now().After(end) {
 			return status, err
 		}
