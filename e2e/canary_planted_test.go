@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 func TestCanaryPlanted(t *testing.T) {
 	t.Parallel()
 	c := newCanary(t)
-	c.start(c.realRedis(), with("LOG_FORMAT", "text"))
+	c.start(append(c.backEnd(), c.realRedis(), with("LOG_FORMAT", "text"))...)
 	c.linked(t, c.user(), demo.NotesOIDC, "ada")
 	c.gather()
 	for l, around := range c.leaks() {
@@ -50,7 +51,16 @@ func (c *canary) plant() []kind {
 	fmt.Fprintf(c.Linkgate.log, "level=DEBUG msg=\"token request\" body=%q\n", "code="+token)
 	c.answerWith("text/html", "/callback/notes", "<p>"+token)
 	c.answerWith("application/json", "/auth/notes", `{"code":"INTERNAL","message":"`+token+`"}`)
-	err := c.redis.Set(c.t.Context(), "linkgate:session:planted", `{"sealed":"`+base64.StdEncoding.EncodeToString([]byte(token))+`"}`, time.Minute).Err()
+	c.answerWith("application/problem+json", "/v1/accounts", `{"detail":"`+token+`"}`)
+	c.answerWith("application/problem+json", "/v1/accounts/acc_1/token", `{"access_token":"`+token+`"}`)
+	c.answerWith("application/json", "/v1/accounts", `{"data":[{"last_error":"`+token+`"}]}`)
+	c.answerWith("text/event-stream", "/v1/sessions/1", "event: status\ndata: "+token+"\n\n")
+	sent, err := http.Post(c.webhook, "application/json", strings.NewReader(`{"data":{"reason":"`+token+`"}}`))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	sent.Body.Close()
+	err = c.redis.Set(c.t.Context(), "linkgate:session:planted", `{"sealed":"`+base64.StdEncoding.EncodeToString([]byte(token))+`"}`, time.Minute).Err()
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -63,7 +73,7 @@ func (c *canary) plant() []kind {
 	}
 	c.see(inOperator, "/readyz", []byte(`{"problems":[{"error":"dial `+token+`"}]}`))
 	c.command(0, nil, c.keyset(), "keys", "add", "--stdin") // prints the keyset, as it should
-	return []kind{inLog, inPage, inEnvelope, inRedis, inCommands, inSQL, inFile, inOperator, inOutput}
+	return []kind{inLog, inPage, inEnvelope, inRedis, inCommands, inSQL, inFile, inOperator, inOutput, inProblem, inAnswer, inStream, inWebhook}
 }
 
 // answerWith lets the recorder have an answer.
@@ -125,6 +135,12 @@ func TestCanaryBelonging(t *testing.T) {
 		{"another's page", "text/html", "/connect/" + other, "action=/connect/" + ticket, 1},
 		{"another's result", "text/html", "/connect/" + other + "/result", "linkgate.auth.finish." + finish, 1},
 		{"a callback", "text/html", "/callback/notes", "/connect/" + ticket, 1},
+		{"the answer to a back end that opens it", "application/json", "/v1/sessions", `{"authorization_url":"` + origin + "/connect/" + ticket + `"}`, 0},
+		{"another answer to it", "application/json", "/v1/sessions/1", `{"authorization_url":"` + origin + "/connect/" + ticket + `"}`, 1},
+		{"the answer that tells a token", "application/json", "/v1/accounts/1/token", `{"access_token":"` + finish + `"}`, 0},
+		{"a second one in it", "application/json", "/v1/accounts/1/token", `{"access_token":"x","refresh_token":"` + finish + `"}`, 1},
+		{"a problem in its place", "application/problem+json", "/v1/accounts/1/token", `{"access_token":"` + finish + `"}`, 1},
+		{"another answer with a token", "application/json", "/v1/accounts/1", `{"access_token":"` + finish + `"}`, 1},
 		{"another answer", "application/json", "/auth/notes/finish", `{"data":{"state":"` + finish + `"}}`, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {

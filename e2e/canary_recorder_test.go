@@ -50,6 +50,9 @@ func (c *canary) knowRequest(r *http.Request) {
 			c.know("cookie", cookie.Value)
 		}
 	}
+	if key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "); len(key) >= shortestBytes {
+		c.know("what a back end has shown", key)
+	}
 	if !strings.HasPrefix(r.URL.Path, "/callback/") {
 		return
 	}
@@ -78,13 +81,50 @@ func (c *canary) record(answer *http.Response) error {
 	header.Del("X-Request-Id")
 	var all bytes.Buffer
 	_ = header.Write(&all) // a buffer can't fail
-	all.Write(body)
-	k, path := inPage, answer.Request.URL.Path
-	if strings.HasPrefix(answer.Header.Get("Content-Type"), "application/json") {
-		k = inEnvelope
+	path := answer.Request.URL.Path
+	k, name := kindOf(path, answer.Header.Get("Content-Type")), fmt.Sprintf("%s %s %d", answer.Request.Method, path, answer.StatusCode)
+	if k == inAnswer && strings.HasPrefix(path, "/v1/accounts/") && strings.HasSuffix(path, "/token") {
+		c.see(k, name+" headers", all.Bytes())
+		c.see(k, name, body, c.told(body)...)
+		return nil
 	}
-	c.see(k, fmt.Sprintf("%s %s %d", answer.Request.Method, path, answer.StatusCode), all.Bytes(), c.belonging(path, body)...)
+	all.Write(body)
+	c.see(k, name, all.Bytes(), c.belonging(path, body)...)
 	return nil
+}
+
+// kindOf is where an answer is.
+func kindOf(path, contentType string) kind {
+	isJSON := strings.HasPrefix(contentType, "application/json")
+	switch {
+	case strings.HasPrefix(contentType, "application/problem+json"):
+		return inProblem
+	case strings.HasPrefix(contentType, "text/event-stream"):
+		return inStream
+	case isJSON && strings.HasPrefix(path, "/v1/"):
+		return inAnswer
+	case isJSON:
+		return inEnvelope
+	}
+	return inPage
+}
+
+// told is the credential that a body is for. A refresh token is not.
+func (c *canary) told(body []byte) (own []string) {
+	var token struct {
+		AccessToken string `json:"access_token"`
+		TokenSecret string `json:"token_secret"`
+	}
+	if json.Unmarshal(body, &token) != nil {
+		return nil
+	}
+	for _, s := range []string{token.AccessToken, token.TokenSecret} {
+		if len(s) >= shortestBytes {
+			c.know("credential told to a back end", s)
+			own = append(own, s)
+		}
+	}
+	return own
 }
 
 var finishTokens = regexp.MustCompile(`linkgate\.auth\.finish\.([A-Za-z0-9_-]+)`)
@@ -96,9 +136,15 @@ func (c *canary) belonging(path string, body []byte) (own []string) {
 		Data struct {
 			URL string `json:"authorization_url"`
 		} `json:"data"`
+		URL string `json:"authorization_url"` // of a back end's session
 	}
-	if json.Unmarshal(body, &e) == nil && (strings.HasPrefix(path, "/auth/") || strings.HasPrefix(path, "/call/")) {
-		path = strings.TrimPrefix(e.Data.URL, c.Linkgate.env["PUBLIC_URL"])
+	if json.Unmarshal(body, &e) == nil {
+		switch {
+		case strings.HasPrefix(path, "/auth/"), strings.HasPrefix(path, "/call/"):
+			path = strings.TrimPrefix(e.Data.URL, c.Linkgate.env["PUBLIC_URL"])
+		case path == "/v1/sessions":
+			path = strings.TrimPrefix(e.URL, c.Linkgate.env["PUBLIC_URL"])
+		}
 	}
 	rest, ok := strings.CutPrefix(path, "/connect/")
 	if !ok {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"linkgate/idempotency"
 	"linkgate/oauthstate"
 	"linkgate/testservers"
 )
@@ -102,11 +103,12 @@ func (c *canary) dumpRedis(ctx context.Context) (sessions []oauthstate.Session) 
 			c.t.Errorf("reading %s of type %s: %v", key, kindOf.Val(), err)
 			continue
 		}
-		if life.Val() <= 0 || life.Val() > oauthstate.OpenedLife {
-			c.t.Errorf("%s lives for %v more, want at most %v", key, life.Val(), oauthstate.OpenedLife)
+		longest, isSession := livesFor(key)
+		if life.Val() <= 0 || life.Val() > longest {
+			c.t.Errorf("%s lives for %v more, want at most %v", key, life.Val(), longest)
 		}
 		c.see(inRedis, key, []byte(key+" "+kindOf.Val()+" "+value.Val()))
-		if strings.HasPrefix(key, refreshLease) || strings.HasPrefix(key, registrationLease) { // whose value is its own
+		if !isSession {
 			continue
 		}
 		var s oauthstate.Session
@@ -119,6 +121,19 @@ func (c *canary) dumpRedis(ctx context.Context) (sessions []oauthstate.Session) 
 		c.t.Errorf("reading the keys of Redis: %v", err)
 	}
 	return sessions
+}
+
+// livesFor is how long a key may live, and whether it holds a session: the values of others are their own.
+func livesFor(key string) (longest time.Duration, isSession bool) {
+	switch {
+	case strings.HasPrefix(key, oauthstate.EvictedPrefix):
+		return idempotency.Life, false
+	case strings.HasPrefix(key, "linkgate:ended:"): // of a user who was off-boarded
+		return oauthstate.LongestLife + oauthstate.OpenedLife, false
+	case strings.HasPrefix(key, refreshLease), strings.HasPrefix(key, registrationLease):
+		return oauthstate.OpenedLife, false
+	}
+	return oauthstate.OpenedLife, true
 }
 
 // wantPhase looks into Redis, where there is one, while the user's session is in a phase.

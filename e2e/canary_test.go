@@ -25,7 +25,8 @@ import (
 //
 // Where the protocol itself puts a secret is not searched: the Location and Set-Cookie headers.
 // A ticket belongs in its own session's page and in the answer that opens it, a finish token in
-// the page that posts it; anywhere else they are as secret as the rest.
+// the page that posts it, an access token in the body of POST /v1/accounts/{id}/token; anywhere else
+// they are as secret as the rest.
 
 // kind is where secrets are looked for.
 type kind string
@@ -63,8 +64,12 @@ type canary struct {
 	monitor  *logBuffer            // what MONITOR has told
 	sampling sync.WaitGroup
 
+	key     string // of the back end
+	webhook string // its address
+
 	mu        sync.Mutex
 	users     int
+	events    int               // that have come to the webhook
 	secrets   map[string]string // and what each of them is
 	haystacks map[[sha256.Size]byte]haystack
 }
@@ -169,7 +174,7 @@ func (c *canary) verdict(kinds ...kind) {
 	}
 }
 
-// TestCanary is the embedded stores, then real ones, calls, and then those with the host's relay.
+// TestCanary is the embedded stores, then real ones, calls, those with the host's relay, and back ends.
 func TestCanary(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) {
 		t.Parallel()
@@ -202,6 +207,13 @@ func TestCanary(t *testing.T) {
 		c.relays()
 		c.commands()
 		c.verdict(inLog, inPage, inEnvelope, inSQL, inFile, inRedis, inCommands, inOperator, inOutput)
+	})
+	t.Run("back ends", func(t *testing.T) {
+		t.Parallel()
+		c := newCanary(t)
+		c.start(append(c.backEnd(), c.realRedis(), with("LOG_FORMAT", "json"), with("HOST_FINISH", "true"))...)
+		c.backEnds()
+		c.verdict(inLog, inPage, inSQL, inFile, inRedis, inCommands, inOperator, inOutput, inAnswer, inProblem, inStream, inWebhook, inCall)
 	})
 }
 

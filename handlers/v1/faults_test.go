@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"linkgate/apikey"
 	"linkgate/secret"
@@ -47,7 +46,6 @@ func TestDatabaseDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.keys.Static = []apikey.Key{static}
-	w.connect.WorkTime = time.Second // for which an import goes on trying
 	w.connect.Outbox.Wait()
 	if err := w.db.Close(); err != nil {
 		t.Fatal(err)
@@ -61,7 +59,6 @@ func TestDatabaseDown(t *testing.T) {
 		{"DELETE", at, ""},
 		{"POST", at + "/test", ""},
 		{"POST", at + "/token", ""},
-		{"POST", unasked, importing("two")},
 		{"GET", at + "/components", ""},
 		{"GET", "/v1/components/flow-1/account", ""},
 		{"PUT", "/v1/components/flow-1/account", `{"account_id":"acc_1","user_id":"u_ada"}`},
