@@ -47,6 +47,27 @@ func TestPatch(t *testing.T) {
 	})
 }
 
+// TestDetailsGoWithTheAccount: what the owner said about somebody is not kept as history.
+func TestDetailsGoWithTheAccount(t *testing.T) {
+	each(t, func(t *testing.T, s *linkedaccount.Store) {
+		a := linked(t, s, "octocat")
+		_, err := s.Patch(t.Context(), a.ID, 0, func(d *linkedaccount.Details) error {
+			d.DisplayName = "Ada's"
+			return d.MergeMetadata(json.RawMessage(`{"desk":7}`))
+		})
+		check(t, err)
+		_, _, err = s.Unlink(t.Context(), a.ID)
+		check(t, err)
+		a = byID(t, s, a.ID)
+		check(t, s.HostDeleted(t.Context(), a.ID, a.Version))
+		check(t, s.Revoked(t.Context(), byID(t, s, a.ID)))
+		wantStatus(t, s, a.ID, linkedaccount.Unlinked)
+		if diff := cmp.Diff(linkedaccount.Details{Metadata: json.RawMessage("{}")}, byID(t, s, a.ID).Details); diff != "" {
+			t.Errorf("of an unlinked account (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestPatchIsRefused(t *testing.T) {
 	each(t, func(t *testing.T, s *linkedaccount.Store) {
 		a := linked(t, s, "octocat")

@@ -2,6 +2,7 @@ package linkedaccount
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -132,6 +133,7 @@ func (s *Store) settle(ctx context.Context, tx *tx, r record) error {
 	case done && r.Status == Unlinking:
 		r.Status = Unlinked
 		r.sealed = nil
+		r.DisplayName, r.Metadata = "", json.RawMessage(noMetadata) // the owner's words about somebody: no history needs them
 	}
 	_, err := s.update(ctx, tx, r)
 	return err
