@@ -97,6 +97,7 @@ func TestGivenOfWhatIsNotPortable(t *testing.T) {
 		"another template's": "am86c2VjcmV0", // jo:secret
 		"no base64":          "!",
 		"no colon":           "am8=",
+		"spelt otherwise":    "am8vdG9rZW46YT==", // jo/token:a, which is made YQ==
 	} {
 		if g, err := c.GivenOf(Credential{AccessToken: secret.New(token)}); !errors.Is(err, ErrNotPortable) {
 			t.Errorf("%s: %+v, %v", name, g, err)
