@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"net/http"
 	"os"
 	"time"
@@ -16,30 +15,30 @@ func Example() {
 	ctx := context.Background()
 	c, err := client.New(os.Getenv("LINKGATE_URL"), os.Getenv("LINKGATE_API_KEY"))
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	imported, err := c.ImportAccount(ctx, client.Import{
 		UserID: "ada", AuthID: "keys", DisplayName: "Work",
 		Credential: client.ImportCredential{Fields: map[string]client.Secret{"api_key": "key-7"}},
 	}, client.ImportOptions{})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	for account, err := range c.Accounts(ctx, client.AccountFilter{UserID: "ada"}) {
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		fmt.Println(account.DisplayName, account.ExternalAccountID, account.Status)
 	}
 	answer, err := c.Call(ctx, imported.ID, http.MethodGet, "me", nil, nil)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer answer.Body.Close()
 	fmt.Println(answer.Status)
 	report, err := c.DeleteAccount(ctx, imported.ID)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println(report.Status, report.Done)
 	// Output:
@@ -51,7 +50,7 @@ func Example() {
 func ExampleClient_ImportAccount() {
 	c, err := client.New(os.Getenv("LINKGATE_URL"), os.Getenv("LINKGATE_API_KEY"))
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	_, err = c.ImportAccount(context.Background(), client.Import{
 		UserID: "ada", AuthID: "keys",
@@ -69,16 +68,16 @@ func ExampleClient_FollowSession() {
 	defer cancel()
 	c, err := client.New(os.Getenv("LINKGATE_URL"), os.Getenv("LINKGATE_API_KEY"))
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	opened, err := c.OpenSession(ctx, client.SessionRequest{UserID: "ada", AuthID: "notes", ComponentID: "flow-7"})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	go signIn(opened.AuthorizationURL) // which the user's browser does
 	for session, err := range c.FollowSession(ctx, opened.ID) {
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		if session.IsFinal() {
 			fmt.Println(session.Status, session.AccountName, session.ComponentID)

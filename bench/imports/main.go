@@ -184,7 +184,7 @@ func awaitReady(public string) error {
 			return nil
 		}
 	}
-	return errors.New("Linkgate did not begin to serve within a minute")
+	return errors.New("the server did not begin to serve within a minute")
 }
 
 // peakOf is the most memory that a running process has had.
