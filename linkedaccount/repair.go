@@ -32,6 +32,17 @@ func (s *Store) Users(ctx context.Context, after string, limit int) (users []str
 	return users, nil
 }
 
+// CountUsers counts the users that Users lists.
+func (s *Store) CountUsers(ctx context.Context) (n int, err error) {
+	ctx, cancel := database.ForRead(ctx)
+	defer cancel()
+	err = s.DB.QueryRowContext(ctx, "SELECT COUNT(DISTINCT host_user_id) FROM linked_accounts").Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("counting users: %w", err)
+	}
+	return n, nil
+}
+
 // Owed tells whether the host or the service is yet to be told something about an account, by a dead
 // letter too.
 func (s *Store) Owed(ctx context.Context, id string) (owed bool, err error) {
