@@ -35,6 +35,11 @@ type Difference struct {
 	Repaired   bool   // deleted at the host, or promised to be brought in line by the outbox
 }
 
+// Repairable tells whether Reconcile can do something about it.
+func (d Difference) Repairable() bool {
+	return d.Kind == MissingAtHost || d.Kind == UnknownHere || d.Kind == OutOfStep
+}
+
 // Summary counts what a comparison has found.
 type Summary struct {
 	Users       int
@@ -44,22 +49,28 @@ type Summary struct {
 	Repaired    int
 }
 
+// ReconcileOptions are what a comparison does beside comparing.
+type ReconcileOptions struct {
+	Found func(Difference)      // is told each difference, after its repair if there is one
+	Fix   func(Difference) bool // whether to repair a difference, as it was found; nil: nothing is changed
+	Done  func(Summary)         // is told how far it is, after each user; nil: nobody is
+}
+
 // reconciling is one comparison.
 type reconciling struct {
 	*Service
-	fix     bool
-	tell    func(Difference)
+	ReconcileOptions
 	summary Summary
 }
 
 // Reconcile compares the accounts of every user known here with the host's records of them, and tells
-// each difference as it is found. Without fix nothing is changed. With it the host is told anew of what
-// it lacks or has wrong, by the outbox, and records at our auth ids that no live account is behind are
-// deleted there. An account about which something is owed anyway is left to that. An error ends the
+// each difference as it is found. Without Fix nothing is changed. Where it says so, the host is told anew
+// of what it lacks or has wrong, by the outbox, and records at our auth ids that no live account is behind
+// are deleted there. An account about which something is owed anyway is left to that. An error ends the
 // comparison; the summary has what came before. ErrUnavailable, ErrHostRefuses (it does not take our
 // API key).
-func (s *Service) Reconcile(ctx context.Context, fix bool, tell func(Difference)) (Summary, error) {
-	r := &reconciling{Service: s, fix: fix, tell: tell}
+func (s *Service) Reconcile(ctx context.Context, o ReconcileOptions) (Summary, error) {
+	r := &reconciling{Service: s, ReconcileOptions: o}
 	for after := ""; ; {
 		users, err := s.Accounts.Users(ctx, after, usersAtOnce)
 		if err != nil {
@@ -70,6 +81,9 @@ func (s *Service) Reconcile(ctx context.Context, fix bool, tell func(Difference)
 				return r.summary, err
 			}
 			r.summary.Users++
+			if r.Done != nil {
+				r.Done(r.summary)
+			}
 		}
 		if len(users) < usersAtOnce {
 			return r.summary, nil
@@ -124,34 +138,52 @@ func (r *reconciling) account(ctx context.Context, a linkedaccount.Account, reco
 		return nil
 	}
 	i := slices.IndexFunc(records, func(record host.LinkedAccount) bool { return a.HostID != "" && record.ID == a.HostID })
-	if i >= 0 {
-		if d.Detail = outOfStep(a, records[i]); d.Detail == "" {
-			return nil
-		}
-		d.Kind = OutOfStep
-		return r.repair(ctx, d, a, linkedaccount.HostUpdate)
+	if i >= 0 && outOfStep(a, records[i]) == "" {
+		return nil
 	}
-	there, err := r.isThere(ctx, a)
-	if there || err != nil {
-		return err
-	}
-	d.Kind, d.Detail = MissingAtHost, "the host has no record of it"
-	return r.repair(ctx, d, a, linkedaccount.HostAdd)
+	return r.lookAgain(ctx, a.ID)
 }
 
-// isThere looks once more: the account may have been added since the host's records were read.
-func (r *reconciling) isThere(ctx context.Context, a linkedaccount.Account) (bool, error) {
-	if a.HostID == "" {
-		return false, nil
-	}
-	_, err := r.Host.Get(ctx, a.HostUserID, a.HostID)
-	if errors.Is(err, host.ErrNotFound) {
-		return false, nil
+// lookAgain compares an account that seems to differ by itself, and the host after it: the outbox may
+// have brought it in line between the readings.
+func (r *reconciling) lookAgain(ctx context.Context, id string) error {
+	a, err := r.Accounts.ByID(ctx, id)
+	if errors.Is(err, linkedaccount.ErrNotFound) || err == nil && !a.Live() {
+		return nil
 	}
 	if err != nil {
-		return false, hostAnswer(err)
+		return databaseError(err)
 	}
-	return true, nil
+	owed, err := r.Accounts.Owed(ctx, id)
+	if err != nil {
+		return databaseError(err)
+	}
+	if owed {
+		r.summary.Pending++
+		return nil
+	}
+	d := Difference{HostUserID: a.HostUserID, AuthID: a.AuthID, AccountID: a.ID, HostID: a.HostID}
+	record, err := r.get(ctx, a.HostUserID, a.HostID)
+	switch {
+	case errors.Is(err, host.ErrNotFound):
+		d.Kind, d.Detail = MissingAtHost, "the host has no record of it"
+		return r.repair(ctx, d, a, linkedaccount.HostAdd)
+	case err != nil:
+		return hostAnswer(err)
+	}
+	if d.Detail = outOfStep(a, record); d.Detail == "" {
+		return nil
+	}
+	d.Kind = OutOfStep
+	return r.repair(ctx, d, a, linkedaccount.HostUpdate)
+}
+
+// get reads a record; host.ErrNotFound, for one whose id is not known too.
+func (r *reconciling) get(ctx context.Context, user, hostID string) (host.LinkedAccount, error) {
+	if hostID == "" {
+		return host.LinkedAccount{}, host.ErrNotFound
+	}
+	return r.Host.Get(ctx, user, hostID)
 }
 
 // outOfStep says what a record has wrong; empty: nothing.
@@ -171,7 +203,7 @@ func outOfStep(a linkedaccount.Account, record host.LinkedAccount) string {
 }
 
 func (r *reconciling) repair(ctx context.Context, d Difference, a linkedaccount.Account, kind string) error {
-	if r.fix {
+	if r.fixes(d) {
 		var err error
 		if d.Repaired, err = r.Accounts.Repair(ctx, a, kind); err != nil {
 			return databaseError(err)
@@ -200,43 +232,53 @@ func (r *reconciling) record(ctx context.Context, user string, record host.Linke
 			return databaseError(err)
 		}
 	}
-	there, err := r.isThere(ctx, linkedaccount.Account{HostUserID: user, HostID: record.ID})
-	if !there || err != nil {
+	if unknown, err := r.isUnknown(ctx, user, record.ID); !unknown || err != nil {
 		return err
 	}
 	d := Difference{
 		Kind: UnknownHere, HostUserID: user, AuthID: record.AuthID, HostID: record.ID, Detail: "no account is behind the record",
 	}
-	if !r.fix {
+	if !r.fixes(d) {
 		r.found(d)
 		return nil
 	}
 	return r.deleteUnknown(ctx, d)
 }
 
-func (r *reconciling) deleteUnknown(ctx context.Context, d Difference) error {
-	a, _, err := r.Accounts.ByHostID(ctx, d.HostUserID, d.HostID)
-	switch {
-	case err == nil && a.Live(): // linked since
-		d.Kind = InFlux
-	case err != nil && !errors.Is(err, linkedaccount.ErrNotFound):
-		return databaseError(err)
-	default:
-		err := r.Host.Delete(ctx, d.HostUserID, d.HostID)
-		if err != nil && !errors.Is(err, host.ErrNotFound) {
-			return hostAnswer(err)
-		}
-		d.Repaired = true
-		r.auditAccount(ctx, "disconnect.unknown", linkedaccount.Account{HostUserID: d.HostUserID, AuthID: d.AuthID}, d.HostID)
+// isUnknown looks once more: the record may have been deleted since it was read, or its account have
+// heard of it.
+func (r *reconciling) isUnknown(ctx context.Context, user, hostID string) (bool, error) {
+	_, err := r.get(ctx, user, hostID)
+	if errors.Is(err, host.ErrNotFound) {
+		return false, nil
 	}
+	if err != nil {
+		return false, hostAnswer(err)
+	}
+	a, _, err := r.Accounts.ByHostID(ctx, user, hostID)
+	if errors.Is(err, linkedaccount.ErrNotFound) {
+		return true, nil
+	}
+	return !a.Live(), databaseError(err)
+}
+
+func (r *reconciling) deleteUnknown(ctx context.Context, d Difference) error {
+	err := r.Host.Delete(ctx, d.HostUserID, d.HostID)
+	if err != nil && !errors.Is(err, host.ErrNotFound) {
+		return hostAnswer(err)
+	}
+	d.Repaired = true
+	r.auditAccount(ctx, "disconnect.unknown", linkedaccount.Account{HostUserID: d.HostUserID, AuthID: d.AuthID}, d.HostID)
 	r.found(d)
 	return nil
 }
+
+func (r *reconciling) fixes(d Difference) bool { return r.Fix != nil && r.Fix(d) }
 
 func (r *reconciling) found(d Difference) {
 	r.summary.Differences++
 	if d.Repaired {
 		r.summary.Repaired++
 	}
-	r.tell(d)
+	r.Found(d)
 }

@@ -39,13 +39,17 @@ func (f *fixture) linkedAs(t *testing.T, user, subject string) linkedaccount.Acc
 // reconcile returns what is told, as "kind subject-or-host-id repaired".
 func (f *fixture) reconcile(t *testing.T, fix bool) (told []string, summary connect.Summary) {
 	t.Helper()
-	summary, err := f.Reconcile(t.Context(), fix, func(d connect.Difference) {
+	o := connect.ReconcileOptions{Found: func(d connect.Difference) {
 		line := fmt.Sprintf("%s %s", d.Kind, d.HostID)
 		if d.Repaired {
 			line += " repaired"
 		}
 		told = append(told, line)
-	})
+	}}
+	if fix {
+		o.Fix = func(d connect.Difference) bool { return d.Repairable() }
+	}
+	summary, err := f.Reconcile(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,6 +188,66 @@ func TestReconcileWhileTheHostIsDown(t *testing.T) {
 	f := newFixture(t)
 	f.linkedAs(t, ada, "1")
 	f.theHost.Play(demo.Script{Fault: demo.Only(demo.OpList, -1, *demo.Answer(503, ""))})
-	_, err := f.Reconcile(t.Context(), true, func(d connect.Difference) { t.Errorf("told %+v", d) })
+	_, err := f.Reconcile(t.Context(), connect.ReconcileOptions{Found: func(d connect.Difference) { t.Errorf("told %+v", d) }})
 	wantError(t, "the host is down", err, connect.ErrUnavailable)
+}
+
+// TestReconcileRepairsWhatItIsToldTo, and nothing else; and it tells how far it is.
+func TestReconcileRepairsWhatItIsToldTo(t *testing.T) {
+	f := newFixture(t)
+	f.linkedAs(t, ada, "1")
+	f.linkedAs(t, grace, "1")
+	approved := f.theHost.Put(demo.Account{UserID: ada, AuthID: demo.NotesOIDC, ExternalAccountID: "2"})
+	since := f.theHost.Put(demo.Account{UserID: ada, AuthID: demo.NotesOIDC, ExternalAccountID: "3"})
+	repaired := map[string]bool{}
+	var users []int
+	summary, err := f.Reconcile(t.Context(), connect.ReconcileOptions{
+		Found: func(d connect.Difference) { repaired[d.HostID] = d.Repaired },
+		Fix:   func(d connect.Difference) bool { return d.HostID == approved.ID },
+		Done:  func(s connect.Summary) { users = append(users, s.Users) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]bool{approved.ID: true, since.ID: false}, repaired); diff != "" {
+		t.Errorf("repaired (-want +got):\n%s", diff)
+	}
+	if want := (connect.Summary{Users: 2, Accounts: 2, Differences: 2, Repaired: 1}); summary != want {
+		t.Errorf("got %+v, want %+v", summary, want)
+	}
+	if !slices.Equal(users, []int{1, 2}) {
+		t.Errorf("told of %v users, want 1 and 2", users)
+	}
+	if !slices.ContainsFunc(f.theHost.Accounts(ada), func(a demo.Account) bool { return a.ID == since.ID }) {
+		t.Error("a record was deleted that nobody has approved of")
+	}
+}
+
+// TestReconcileWhileTheOutboxWorks: what is brought in line after the host's records were read is no difference.
+func TestReconcileWhileTheOutboxWorks(t *testing.T) {
+	f := newFixture(t)
+	a := f.linkedAs(t, ada, "1")
+	inLine, err := f.Host.Get(t.Context(), ada, a.HostID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outOfStep := inLine
+	outOfStep.RequiresReauth = true
+	if _, err := f.Host.Update(t.Context(), ada, outOfStep); err != nil {
+		t.Fatal(err)
+	}
+	if told, _ := f.reconcile(t, false); len(told) != 1 {
+		t.Fatalf("told %v, want that it is out of step", told)
+	}
+	f.theHost.Play(demo.Script{After: func(op string, r *http.Request) {
+		if op != demo.OpList {
+			return
+		}
+		if _, err := f.Host.Update(r.Context(), ada, inLine); err != nil {
+			t.Error(err)
+		}
+	}})
+	if told, summary := f.reconcile(t, true); len(told) != 0 || summary != (connect.Summary{Users: 1, Accounts: 1}) {
+		t.Errorf("told %v, %+v; want nothing", told, summary)
+	}
 }
