@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs the journeys in testdata/script: the commands as a user meets them.
 func TestScripts(t *testing.T) {
 	services := &registrars{all: map[string]*demo.Registrar{}}
+	staffrooms := &hosts{all: map[string]*demo.Host{}}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -43,6 +44,12 @@ func TestScripts(t *testing.T) {
 
 			"registrar":  services.start,
 			"registered": services.registered,
+
+			"staffroom":      staffrooms.start,
+			"staffroomfails": staffrooms.fails,
+			"staffroomlater": staffrooms.later,
+			"linked":         staffrooms.linked,
+			"records":        staffrooms.records,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector's second at each exit

@@ -160,7 +160,12 @@ func confirm(cmd *cobra.Command, do, done, what string) error {
 	if !isTerminal(cmd.InOrStdin()) {
 		return misuse("Add --yes once what made them fail is mended.", "%s would be %s, and nobody can be asked here", what, done)
 	}
-	cmd.PrintErrf("%s %s? [y/N] ", do, what)
+	return ask(cmd, fmt.Sprintf("%s %s?", do, what))
+}
+
+// ask goes on when the person at the terminal says yes.
+func ask(cmd *cobra.Command, question string) error {
+	cmd.PrintErrf("%s [y/N] ", question)
 	var answer string
 	if _, err := fmt.Fscanln(cmd.InOrStdin(), &answer); err != nil || !strings.EqualFold(answer[:1], "y") {
 		return &failure{code: exitFailure, err: errors.New("nothing was changed")}

@@ -147,6 +147,7 @@ func commands() []*cobra.Command {
 		newDemoCommand(),
 		newOutboxCommand(),
 		newEventsCommand(),
+		newReconcileCommand(),
 		newClientsCommand(),
 		newAPIKeysCommand(),
 		newAccountsCommand(),
