@@ -251,3 +251,24 @@ func TestReconcileWhileTheOutboxWorks(t *testing.T) {
 		t.Errorf("told %v, %+v; want nothing", told, summary)
 	}
 }
+
+// TestReconcileDeletesNothingThatIsLinkedMeanwhile: a record whose account hears of it only now.
+func TestReconcileDeletesNothingThatIsLinkedMeanwhile(t *testing.T) {
+	f := newFixture(t)
+	a := f.linkedAs(t, ada, "1")
+	record := f.theHost.Put(demo.Account{UserID: ada, AuthID: demo.NotesOIDC, ExternalAccountID: "2"})
+	f.theHost.Play(demo.Script{After: func(op string, r *http.Request) {
+		if op != demo.OpGet {
+			return
+		}
+		if err := f.Accounts.HostAdded(r.Context(), a.ID, record.ID, a.Version); err != nil {
+			t.Error(err)
+		}
+	}})
+	if told, _ := f.reconcile(t, true); len(told) != 0 {
+		t.Errorf("told %v, want nothing", told)
+	}
+	if n := len(f.theHost.Accounts(ada)); n != 2 {
+		t.Errorf("the host has %d records, want 2", n)
+	}
+}
