@@ -64,6 +64,7 @@ func TestLongPoll(t *testing.T) {
 func TestLongPollHangsUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.api.SetHeartbeat(time.Hour) // or writing to nobody would end the stream
 	id, _ := w.opened()
 	for _, accept := range []string{"application/json", "text/event-stream"} {
 		ctx, hangUp := context.WithCancelCause(t.Context())

@@ -295,12 +295,12 @@ func (w *world) imported(subject string) string {
 	return w.wants(http.StatusCreated, "", "POST", unasked, importing(subject)).text(w.t, "id")
 }
 
-// eventually waits for something that happens soon, by itself.
+// eventually waits for something that happens soon, by itself: sooner than the longest wait ends.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("still not so after a minute: %s", what)
+			t.Fatalf("still not so after half a minute: %s", what)
 		}
 	}
 }
