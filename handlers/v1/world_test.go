@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -304,5 +303,3 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		}
 	}
 }
-
-var errGone = errors.New("the client has gone")
