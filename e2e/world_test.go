@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -186,14 +187,30 @@ func serve(t *testing.T, h http.Handler) string {
 	return server.URL
 }
 
+// Ports below those that systems hand out for outgoing connections: nobody is given one of them
+// between freeAddr's look and Linkgate's start.
+const (
+	firstPort = 12000
+	lastPort  = 32000
+)
+
+// given are the ports that this process has given to a Linkgate.
+var given sync.Map
+
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", firstPort+rand.N(lastPort-firstPort))
+		if _, known := given.LoadOrStore(addr, true); known {
+			continue
+		}
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port on loopback")
+	return ""
 }
 
 // process is a running Linkgate that can be killed and started again on the same stores.

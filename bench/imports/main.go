@@ -74,6 +74,9 @@ func measure(binary string, n int, verified bool, parallel string) error {
 	}
 	took := time.Since(begun)
 	usage := client.ProcessState.SysUsage().(*syscall.Rusage)
+	if err := measurePages(public); err != nil {
+		return err
+	}
 	peak, err := peakOf(server.Process.Pid)
 	if err != nil {
 		return err
