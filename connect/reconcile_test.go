@@ -168,6 +168,9 @@ func TestReconcileOfUsersWhoAreGone(t *testing.T) {
 	if err := f.Accounts.HostAdded(t.Context(), a.ID, "la_1", a.Version); err != nil {
 		t.Fatal(err)
 	}
+	if told, summary := f.reconcile(t, true); len(told) != 0 || summary.Pending != 1 {
+		t.Errorf("while it is owed: told %v, %+v; want it left alone", told, summary)
+	}
 	err = f.Outbox.DB.InTx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
 		return outbox.Drop(ctx, tx, a.ID, linkedaccount.HostAdd)
 	})
