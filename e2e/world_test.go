@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -16,6 +17,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -40,10 +43,23 @@ func TestMain(m *testing.M) {
 	build.Stdout, build.Stderr = os.Stdout, os.Stderr
 	code := 1
 	if err := build.Run(); err == nil {
+		inParallel()
 		code = m.Run()
 	}
 	os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// inParallel lets one test more run at a time than there are cores, unless somebody says how many: most
+// of them wait most of the time, for tokens to end and leases to run out.
+func inParallel() {
+	const name = "test.parallel"
+	flag.Parse()
+	isSaid := false
+	flag.Visit(func(f *flag.Flag) { isSaid = isSaid || f.Name == name })
+	if !isSaid {
+		_ = flag.Set(name, strconv.Itoa(runtime.GOMAXPROCS(0)+1))
+	}
 }
 
 // world is a host, a service and a Linkgate between them.

@@ -32,7 +32,9 @@ func measurePages(public string) error {
 		cursor = page.NextCursor
 	}
 	slices.Sort(took)
-	at := func(percent int) time.Duration { return took[min(len(took)*percent/100, len(took)-1)].Round(10 * time.Microsecond) }
+	at := func(percent int) time.Duration {
+		return took[min(len(took)*percent/100, len(took)-1)].Round(10 * time.Microsecond)
+	}
 	fmt.Printf("%d accounts in %d pages: p50 %v, p95 %v\n", told, len(took), at(50), at(95))
 	return nil
 }
