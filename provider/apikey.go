@@ -39,7 +39,7 @@ func basicProtocol() protocol {
 func openKeys(token func(Connection, map[string]secret.Text) (secret.Text, error)) func(Connection, Deps) *Provider {
 	return func(c Connection, d Deps) *Provider {
 		form := &keyForm{client: newClient(c.AuthID, d), conn: c, token: token}
-		p := &Provider{Connection: c, Form: form, Applier: applier{place: form.place()}}
+		p := &Provider{Connection: c, Form: form, Applier: newApplier(form.place())}
 		if c.Identity.URL != "" {
 			p.Identifier = form
 		}
@@ -101,7 +101,7 @@ func (f *keyForm) identify(ctx context.Context, c Credential) (Identity, error) 
 }
 
 func (f *keyForm) authorize(c Credential) func(*http.Request) {
-	return func(r *http.Request) { applier{place: f.place()}.Apply(r, c) }
+	return func(r *http.Request) { newApplier(f.place()).Apply(r, c) }
 }
 
 // place is where the credential goes.

@@ -13,28 +13,36 @@ const (
 )
 
 // applier puts the access token where the connection says.
-type applier struct{ place CredentialPlace }
+type applier struct {
+	query  string // the parameter; empty: the header
+	header string // as net/http spells it
+	prefix string // with the blank behind it
+}
+
+func newApplier(place CredentialPlace) applier {
+	a := applier{query: place.Query, header: http.CanonicalHeaderKey(place.Header), prefix: place.Prefix}
+	if a.header == "" {
+		a.header = authorizationHeader
+	}
+	if a.prefix == "" && a.header == authorizationHeader {
+		a.prefix = bearerPrefix
+	}
+	if a.prefix != "" {
+		a.prefix += " "
+	}
+	return a
+}
 
 var _ Applier = applier{}
 
 // Apply implements Applier.
 func (a applier) Apply(r *http.Request, c Credential) {
 	token := c.AccessToken.Reveal()
-	if a.place.Query != "" {
-		r.URL.RawQuery = replaceParam(r.URL.RawQuery, a.place.Query, token)
+	if a.query != "" {
+		r.URL.RawQuery = replaceParam(r.URL.RawQuery, a.query, token)
 		return
 	}
-	header, prefix := a.place.Header, a.place.Prefix
-	if header == "" {
-		header = authorizationHeader
-	}
-	if prefix == "" && strings.EqualFold(header, authorizationHeader) {
-		prefix = bearerPrefix
-	}
-	if prefix != "" {
-		token = prefix + " " + token
-	}
-	r.Header.Set(header, token)
+	r.Header[a.header] = []string{a.prefix + token}
 }
 
 // replaceParam puts a parameter at the end of a query, in place of every other of that name. What

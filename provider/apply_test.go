@@ -41,7 +41,7 @@ func TestApply(t *testing.T) {
 			if test.header != nil {
 				r.Header = test.header
 			}
-			applier{place: test.place}.Apply(r, Credential{AccessToken: secret.New(theAccessToken), TokenType: "mac"})
+			newApplier(test.place).Apply(r, Credential{AccessToken: secret.New(theAccessToken), TokenType: "mac"})
 			if diff := cmp.Diff(test.want, r.Header); diff != "" {
 				t.Errorf("header (-want +got):\n%s", diff)
 			}

@@ -38,7 +38,7 @@ func openClientCredentials(c Connection, d Deps) *Provider {
 		Connection: c,
 		Form:       form,
 		Refresher:  clientTokens{server.apart(d.Log, "refresh")},
-		Applier:    applier{place: c.Credential},
+		Applier:    newApplier(c.Credential),
 	}
 	if c.Identity.URL != "" && !c.identifiedByToken() {
 		p.Identifier = form.identifier

@@ -35,7 +35,7 @@ func openOAuth2(c Connection, d Deps) *Provider {
 		Connection: c,
 		Redirector: redirector,
 		Refresher:  newRefresher(server, d.Log, func(context.Context) (string, error) { return cmp.Or(c.RefreshURL, c.TokenURL), nil }),
-		Applier:    applier{place: c.Credential},
+		Applier:    newApplier(c.Credential),
 	}
 	if c.DeviceURL != "" {
 		e := endpoints{issuer: c.Issuer, authorize: c.DeviceURL, token: c.TokenURL}
@@ -131,7 +131,7 @@ func ifRejected(err error) error {
 const opIdentify = "reading the identity"
 
 func (i *oauth2Identifier) read(ctx context.Context, c Credential) (profile document, err error) {
-	authorize := func(r *http.Request) { applier{place: i.conn.Credential}.Apply(r, c) }
+	authorize := func(r *http.Request) { newApplier(i.conn.Credential).Apply(r, c) }
 	err = i.client.askJSON(ctx, opIdentify, i.conn.Identity.URL, i.conn.Identity.Body, i.conn.asAPI(authorize), &profile)
 	return profile, err
 }

@@ -42,7 +42,7 @@ func openOIDC(c Connection, d Deps) *Provider {
 		Refresher:  newRefresher(server, d.Log, published.token),
 		Revoker:    revoker,
 		Identifier: userinfo,
-		Applier:    applier{place: c.Credential},
+		Applier:    newApplier(c.Credential),
 	}
 	if c.DeviceURL != "" {
 		p.Device = &deviceSignIn{authServer: server, endpoints: redirector.deviceEndpoints, grant: redirector.deviceGrant}

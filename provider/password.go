@@ -33,7 +33,7 @@ func passwordProtocol() protocol {
 func openPassword(c Connection, d Deps) *Provider {
 	client := newClient(c.AuthID, d)
 	form := &passwordForm{client: client, conn: c}
-	p := &Provider{Connection: c, Form: form, Applier: applier{place: c.Credential}}
+	p := &Provider{Connection: c, Form: form, Applier: newApplier(c.Credential)}
 	if c.Refresh.URL != "" {
 		p.Refresher = &passwordForm{client: client.apart(d.Log, c.AuthID, "refresh"), conn: c}
 	}
@@ -91,7 +91,7 @@ func (f *passwordForm) Identify(ctx context.Context, c Credential) (Identity, er
 }
 
 func (f *passwordForm) authorize(c Credential) func(*http.Request) {
-	return func(r *http.Request) { applier{place: f.conn.Credential}.Apply(r, c) }
+	return func(r *http.Request) { newApplier(f.conn.Credential).Apply(r, c) }
 }
 
 // ask sends one of the two requests, once.

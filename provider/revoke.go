@@ -120,7 +120,7 @@ func (r *revoker) delete(ctx context.Context, endpoint string, c Credential) err
 		return &Error{Op: opRevoke, Kind: ErrUnavailable, Code: "the endpoint is no URL"}
 	}
 	req.Header.Set("Accept", "application/json")
-	applier{place: r.conn.Credential}.Apply(req, c)
+	newApplier(r.conn.Credential).Apply(req, c)
 	return r.client.do(ctx, leg{op: opRevoke, req: req}, func(ans answer) error {
 		if isGone(ans) {
 			return nil

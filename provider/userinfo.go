@@ -58,7 +58,7 @@ func (u *userinfo) read(ctx context.Context, m *metadata, c Credential) (told do
 	if address == "" {
 		return document{}, &Error{Op: opUserinfo, Kind: ErrUnsupported, Code: "no userinfo endpoint"}
 	}
-	bearer := func(r *http.Request) { applier{}.Apply(r, c) } // whatever the service's API wants
+	bearer := func(r *http.Request) { newApplier(CredentialPlace{}).Apply(r, c) } // whatever the service's API wants
 	err = u.client.getJSON(ctx, opUserinfo, address, u.conn.asAPI(bearer), &told)
 	return told, err
 }
