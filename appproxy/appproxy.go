@@ -19,7 +19,7 @@ import (
 
 // tokens are where credentials come from; linkedaccount.Tokens says how each behaves.
 type tokens interface {
-	For(ctx context.Context, hostUserID, authID, chosen string) (linkedaccount.Opened, error)
+	For(ctx context.Context, hostUserID, authID, chosen string) (*linkedaccount.Opened, error)
 }
 
 var _ tokens = (*linkedaccount.Tokens)(nil)

@@ -22,11 +22,11 @@ import (
 // accounts has Alice's account at 7f3c, and no other.
 type accounts struct{}
 
-func (accounts) For(_ context.Context, hostUserID, authID, _ string) (linkedaccount.Opened, error) {
+func (accounts) For(_ context.Context, hostUserID, authID, _ string) (*linkedaccount.Opened, error) {
 	if hostUserID != "alice" || authID != "7f3c" {
-		return linkedaccount.Opened{}, linkedaccount.ErrNotFound
+		return nil, linkedaccount.ErrNotFound
 	}
-	return linkedaccount.Opened{Credential: provider.Credential{AccessToken: secret.New("gho_16C7e42F292c")}}, nil
+	return &linkedaccount.Opened{Credential: provider.Credential{AccessToken: secret.New("gho_16C7e42F292c")}}, nil
 }
 
 // fromLinkgate is the user on whose behalf Linkgate has sent r. This is all that an app needs.

@@ -94,7 +94,10 @@ func (p *Proxy) tokenFields(ctx context.Context, hostUserID string) []field {
 
 func (p *Proxy) tokenField(ctx context.Context, hostUserID string, in injection) field {
 	o, err := p.tokens.For(ctx, hostUserID, in.authID, "")
-	token := o.Credential.AccessToken.Reveal()
+	var token string
+	if err == nil {
+		token = o.Credential.AccessToken.Reveal()
+	}
 	switch {
 	case errors.Is(err, linkedaccount.ErrNotFound):
 		return in.none(notConnected)

@@ -25,9 +25,9 @@ const aSecret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 // tokensFunc stands in for linkedaccount.Tokens.
 type tokensFunc func(ctx context.Context, hostUserID, authID string) (string, error)
 
-func (f tokensFunc) For(ctx context.Context, hostUserID, authID, _ string) (linkedaccount.Opened, error) {
+func (f tokensFunc) For(ctx context.Context, hostUserID, authID, _ string) (*linkedaccount.Opened, error) {
 	token, err := f(ctx, hostUserID, authID)
-	return linkedaccount.Opened{Credential: provider.Credential{AccessToken: secret.New(token)}}, err
+	return &linkedaccount.Opened{Credential: provider.Credential{AccessToken: secret.New(token)}}, err
 }
 
 // tokenOf gives each user a token of its own at each connection.

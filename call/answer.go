@@ -12,9 +12,8 @@ import (
 // the client goes on reading.
 type answer struct {
 	http.ResponseWriter
-	client   *http.ResponseController // of the client's connection
-	clean    func(http.Header)        // sees to the headers of interim answers
-	hijacked bool                     // nothing else can be answered any more
+	exchange *exchange
+	hijacked bool // nothing else can be answered any more
 	deadline deadline
 }
 
@@ -25,7 +24,7 @@ func (a *answer) WriteHeader(status int) {
 		return // our own server says so when the body is read, which it is then; twice would be once too often
 	}
 	if isInterim(status) {
-		a.clean(a.Header())
+		a.exchange.clean(a.Header())
 		a.ResponseWriter.WriteHeader(status)
 		return
 	}
@@ -34,19 +33,22 @@ func (a *answer) WriteHeader(status int) {
 
 // Write implements http.ResponseWriter.
 func (a *answer) Write(p []byte) (int, error) {
-	a.deadline.arm(time.Now())
+	a.arm()
 	return a.ResponseWriter.Write(p)
 }
 
+// arm gives the client the time to take what is written now.
+func (a *answer) arm() { a.deadline.arm(time.Now(), a.exchange.client.SetWriteDeadline) }
+
 // FlushError is what http.ResponseController flushes with.
 func (a *answer) FlushError() error {
-	a.deadline.arm(time.Now())
-	return a.client.Flush()
+	a.arm()
+	return a.exchange.client.Flush()
 }
 
 // Hijack implements http.Hijacker. The server lifts its deadlines by itself then.
 func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, buffered, err := a.client.Hijack()
+	conn, buffered, err := a.exchange.client.Hijack()
 	a.hijacked = err == nil
 	return conn, buffered, err
 }

@@ -47,29 +47,30 @@ const externalAccountID = "external_account_id"
 type base struct {
 	scheme string
 	host   string // with placeholders, and the port if there is one
+	asked  bool   // the whole host is one placeholder
 	path   string // escaped, with placeholders; empty or beginning with a slash, without one at the end
 }
 
 // target is where a request to p goes as an account. Scheme, host and the path's beginning are the
 // base's, whatever p and rawQuery are. It fails with ErrNoTarget, and ErrBadPath for the query.
-func (b base) target(p path, rawQuery string, a linkedaccount.Account) (*url.URL, error) {
+func (b base) target(p path, rawQuery string, a *linkedaccount.Account) (url.URL, error) {
 	if strings.ContainsFunc(rawQuery, isNeverInQuery) {
-		return nil, fmt.Errorf("reading the query: %w: it has a character that must be encoded", ErrBadPath)
+		return url.URL{}, fmt.Errorf("reading the query: %w: it has a character that must be encoded", ErrBadPath)
 	}
 	fits := isLabel
-	if isPlaceholder(b.host) {
+	if b.asked {
 		fits = provider.IsAuthority
 	}
 	host, err := fill(b.host, a, fits)
 	if err != nil {
-		return nil, err
+		return url.URL{}, err
 	}
 	front, err := fill(b.path, a, isPathValue)
 	if err != nil {
-		return nil, err
+		return url.URL{}, err
 	}
 	escaped := front + p.escaped
-	return &url.URL{
+	return url.URL{
 		Scheme:   b.scheme,
 		Host:     strings.ToLower(host),
 		Path:     unescape(escaped),
@@ -82,7 +83,7 @@ func (b base) target(p path, rawQuery string, a linkedaccount.Account) (*url.URL
 func isNeverInQuery(r rune) bool { return r <= ' ' || r == 0x7f || r == '#' }
 
 // fill puts an account's values in the place of the placeholders.
-func fill(template string, a linkedaccount.Account, fits func(string) bool) (string, error) {
+func fill(template string, a *linkedaccount.Account, fits func(string) bool) (string, error) {
 	if !strings.Contains(template, "{") {
 		return template, nil
 	}
@@ -161,7 +162,7 @@ func readBase(template string) (base, mistake) {
 		return base{}, m
 	}
 	front = strings.TrimSuffix("/"+front, "/")
-	return base{u.Scheme, host, front}, frontMistake(front, standIn)
+	return base{u.Scheme, host, isPlaceholder(host), front}, frontMistake(front, standIn)
 }
 
 // hostMistake looks at the host with its port, as the template has it and, in u, with stand-ins.

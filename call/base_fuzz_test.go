@@ -30,10 +30,11 @@ func FuzzTarget(f *testing.F) {
 		if len(problems) > 0 || err != nil {
 			return
 		}
-		u, err := b.target(p, query, account(value, map[string]string{"sub": value, "a": "a"}))
+		target, err := b.target(p, query, account(value, map[string]string{"sub": value, "a": "a"}))
 		if err != nil {
 			return
 		}
+		u := &target
 		var wire bytes.Buffer
 		if err := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host}).Write(&wire); err != nil {
 			t.Fatalf("%s can't be written: %v", u, err)

@@ -10,8 +10,8 @@ import (
 )
 
 // account has an id at the service and some settings.
-func account(subject string, settings map[string]string) linkedaccount.Account {
-	return linkedaccount.Account{Identity: provider.Identity{Subject: subject, Settings: settings}}
+func account(subject string, settings map[string]string) *linkedaccount.Account {
+	return &linkedaccount.Account{Identity: provider.Identity{Subject: subject, Settings: settings}}
 }
 
 func TestTarget(t *testing.T) {
@@ -131,7 +131,7 @@ func TestTargetQuery(t *testing.T) {
 		"": true, "a=b": true, "a=%20%00&&;=?/?:@é\xff": true,
 		"a b": false, "a#b": false, "a\r\nX: y": false, "\x00": false, "a\tb": false, "\x7f": false,
 	} {
-		u, err := b.target(path{escaped: "/"}, query, linkedaccount.Account{})
+		u, err := b.target(path{escaped: "/"}, query, &linkedaccount.Account{})
 		if good && (err != nil || u.RawQuery != query) || !good && !errors.Is(err, ErrBadPath) {
 			t.Errorf("%q: got %v, %v", query, u, err)
 		}

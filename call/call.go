@@ -55,11 +55,11 @@ type Target struct {
 
 // tokens are where credentials come from; linkedaccount.Tokens says how each behaves.
 type tokens interface {
-	For(ctx context.Context, hostUserID, authID, chosen string) (linkedaccount.Opened, error)
-	ForComponent(ctx context.Context, hostUserID, authID, componentID string) (linkedaccount.Opened, error)
+	For(ctx context.Context, hostUserID, authID, chosen string) (*linkedaccount.Opened, error)
+	ForComponent(ctx context.Context, hostUserID, authID, componentID string) (*linkedaccount.Opened, error)
 	Account(ctx context.Context, id string) (linkedaccount.Account, error)
-	ByID(ctx context.Context, id string) (linkedaccount.Opened, error)
-	Rejected(ctx context.Context, o linkedaccount.Opened) (linkedaccount.Opened, error)
+	ByID(ctx context.Context, id string) (*linkedaccount.Opened, error)
+	Rejected(ctx context.Context, o *linkedaccount.Opened) (*linkedaccount.Opened, error)
 }
 
 var _ tokens = (*linkedaccount.Tokens)(nil)
@@ -87,7 +87,6 @@ type Proxy struct {
 	passing     httputil.ReverseProxy // what all exchanges have in common
 	connections map[string]*connection
 	metrics     *metrics
-	underWay    underWay
 	log         *slog.Logger
 }
 
@@ -120,8 +119,6 @@ func New(o Options) (*Proxy, error) {
 // r comes from an HTTP server, and w leads to that server's ResponseWriter by way of Unwrap: the
 // server's time limits are lifted there.
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, to Target) error {
-	p.underWay.begin()
-	defer p.underWay.end()
 	c, path, err := p.admit(r.Method, to.AuthID, to.Path)
 	if err != nil {
 		return err
@@ -131,7 +128,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, to Target) error {
 			return ErrTooMany
 		}
 	}
-	return p.pass(w, r, c, path, func(ctx context.Context) (linkedaccount.Opened, error) {
+	return p.pass(w, r, c, path, func(ctx context.Context) (*linkedaccount.Opened, error) {
 		return p.account(ctx, to)
 	})
 }
@@ -140,8 +137,6 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, to Target) error {
 // rules, those of the account's connection. Whoever calls has limited its caller; the user's own limit
 // is not touched. path is as in Target.
 func (p *Proxy) ServeAccount(w http.ResponseWriter, r *http.Request, accountID, path string) error {
-	p.underWay.begin()
-	defer p.underWay.end()
 	account, err := p.tokens.Account(r.Context(), accountID)
 	if err != nil {
 		return credentialFailure(err)
@@ -150,7 +145,7 @@ func (p *Proxy) ServeAccount(w http.ResponseWriter, r *http.Request, accountID, 
 	if err != nil {
 		return err
 	}
-	return p.pass(w, r, c, read, func(ctx context.Context) (linkedaccount.Opened, error) {
+	return p.pass(w, r, c, read, func(ctx context.Context) (*linkedaccount.Opened, error) {
 		return p.tokens.ByID(ctx, accountID)
 	})
 }
@@ -172,7 +167,7 @@ func (p *Proxy) admit(method, authID, below string) (*connection, path, error) {
 }
 
 // pass goes through with what is admitted, with the credential that get gives.
-func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, c *connection, to path, get func(context.Context) (linkedaccount.Opened, error)) error {
+func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, c *connection, to path, get func(context.Context) (*linkedaccount.Opened, error)) error {
 	if !c.enter() {
 		return &UnavailableError{System: theService, RetryAfter: busyPause, Err: errBusy}
 	}
@@ -186,7 +181,7 @@ func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, c *connection, to p
 }
 
 // account is the one that a call is made as, with its credential.
-func (p *Proxy) account(ctx context.Context, to Target) (linkedaccount.Opened, error) {
+func (p *Proxy) account(ctx context.Context, to Target) (*linkedaccount.Opened, error) {
 	if to.Account == "" && to.Component != "" {
 		return p.tokens.ForComponent(ctx, to.HostUserID, to.AuthID, to.Component)
 	}
@@ -194,7 +189,20 @@ func (p *Proxy) account(ctx context.Context, to Target) (linkedaccount.Opened, e
 }
 
 // Wait returns when no call and no stream is under way, or when ctx ends.
-func (p *Proxy) Wait(ctx context.Context) error { return p.underWay.wait(ctx) }
+func (p *Proxy) Wait(ctx context.Context) error {
+	for _, c := range p.connections {
+		for c.underWay.Load() > 0 {
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("waiting for calls to end: %w", ctx.Err())
+			case <-time.After(waitPoll):
+			}
+		}
+	}
+	return nil
+}
+
+const waitPoll = 20 * time.Millisecond
 
 // Collector tells how long services take.
 func (p *Proxy) Collector() prometheus.Collector { return p.metrics.duration }

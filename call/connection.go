@@ -21,17 +21,18 @@ var errNoApplier = errors.New("the provider can't put a credential into a reques
 
 // connection is a provider.Connection made ready for calls. Nothing in it is shared with another.
 type connection struct {
-	settings  provider.Connection
-	rules     rules // none: nothing is allowed
-	base      base
-	headers   fixedHeaders
-	applier   provider.Applier
-	transport http.RoundTripper
-	breakers  *breakers
-	series    series
-	patience  time.Duration // until the service begins to answer
-	stall     time.Duration // a client that gets nowhere for so long is given up
-	underWay  atomic.Int64
+	settings         provider.Connection
+	rules            rules // none: nothing is allowed
+	base             base
+	headers          fixedHeaders
+	applier          provider.Applier
+	credentialHeader string // in small letters; empty: Authorization
+	transport        http.RoundTripper
+	breakers         *breakers
+	series           series
+	patience         time.Duration // until the service begins to answer
+	stall            time.Duration // a client that gets nowhere for so long is given up
+	underWay         atomic.Int64
 }
 
 func newConnection(of *provider.Provider, o Options, m *metrics) (*connection, error) {
@@ -46,6 +47,7 @@ func newConnection(of *provider.Provider, o Options, m *metrics) (*connection, e
 	if problems := Problems(settings); len(problems) > 0 {
 		return nil, problems[0]
 	}
+	c.credentialHeader = strings.ToLower(settings.Credential.Header)
 	c.base, _ = parseBase(settings.Calls.BaseURL)
 	c.rules, _ = parseRules(settings.Calls.Allow)
 	c.headers = newFixedHeaders(settings.Calls.Headers)

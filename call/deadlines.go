@@ -11,15 +11,15 @@ const (
 // deadline holds a client to its progress, in one direction, in place of its server's time limit
 // for the whole request.
 type deadline struct {
-	set   func(time.Time) error // of an http.ResponseController
-	stall time.Duration         // the time for each step
-	armed time.Time             // when it was set
+	stall time.Duration // the time for each step
+	armed time.Time     // when it was set
 }
 
-// arm gives a client the time for the next step. It is called before each, and costs next to nothing.
-func (d *deadline) arm(now time.Time) {
+// arm gives a client the time for the next step, with set of an http.ResponseController. It is called
+// before each, and costs next to nothing.
+func (d *deadline) arm(now time.Time, set func(time.Time) error) {
 	if now.Sub(d.armed) > d.stall/rearms {
 		d.armed = now
-		_ = d.set(now.Add(d.stall)) // a writer that has no deadlines needs none
+		_ = set(now.Add(d.stall)) // a writer that has no deadlines needs none
 	}
 }

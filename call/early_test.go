@@ -111,7 +111,7 @@ func TestUnwantedBody(t *testing.T) {
 			t.Errorf("the service got %d bytes and %v", len(body), err)
 		}
 	}, nil).start()
-	w.tokens.rejected = func(o linkedaccount.Opened) (linkedaccount.Opened, error) {
+	w.tokens.rejected = func(o *linkedaccount.Opened) (*linkedaccount.Opened, error) {
 		time.Sleep(50 * time.Millisecond) // in which the body could go out
 		return renews(o)
 	}

@@ -18,13 +18,16 @@ type exchange struct {
 	tokens     tokens
 	log        *slog.Logger
 	path       path
-	account    linkedaccount.Opened // with the credential that the last attempt was sent with
+	account    *linkedaccount.Opened // with the credential that the last attempt was sent with
 
 	proxy    httputil.ReverseProxy
 	incoming *http.Request
-	upload   *upload // nil: the request has no body
-	form     []byte  // the body, where the credential signs it; nil: it does not
+	headless http.Request            // incoming without a header, where that says nothing of the hop
+	client   http.ResponseController // of the client's connection
+	upload   *upload                 // nil: the request has no body
+	form     []byte                  // the body, where the credential signs it; nil: it does not
 	answer   answer
+	served   http.Header // of the service's answer, kept from ReverseProxy where it says nothing of the hop
 	own      http.Header // of the answer, before the service's comes to it
 	query    string      // of the request, without what is not for the service
 	patience *patience   // nil: the request has no body
@@ -37,14 +40,14 @@ type exchange struct {
 
 // serve runs the exchange on a copy of proxy. An error means that nothing has been written to w.
 func (e *exchange) serve(proxy httputil.ReverseProxy, w http.ResponseWriter, r *http.Request) error {
-	client := http.NewResponseController(w)
+	e.client = *http.NewResponseController(w)
 	e.began = time.Now()
 	if len(w.Header()) > 0 {
 		e.own = maps.Clone(w.Header())
 	}
 	e.answer = answer{
-		ResponseWriter: w, client: client, clean: e.clean,
-		deadline: deadline{set: client.SetWriteDeadline, stall: e.connection.stall},
+		ResponseWriter: w, exchange: e,
+		deadline: deadline{stall: e.connection.stall},
 	}
 	var err error
 	if e.form, err = e.connection.readForm(r); err != nil {
@@ -54,19 +57,30 @@ func (e *exchange) serve(proxy httputil.ReverseProxy, w http.ResponseWriter, r *
 		ctx, cancel := context.WithCancelCause(r.Context())
 		defer cancel(nil)
 		r = r.WithContext(ctx)
-		e.upload = newUpload(e.source(r), client, e.connection.stall)
+		e.upload = newUpload(e.source(r), &e.client, e.connection.stall)
 		defer e.upload.end()
 		e.patience = &patience{limit: e.connection.patience, cancel: cancel, upload: e.upload}
 	}
-	e.incoming = withoutForeignUpgrade(r)
+	e.incoming = r
 	e.proxy = proxy
 	e.proxy.Rewrite = e.rewrite
 	e.proxy.Transport = e
 	e.proxy.ModifyResponse = e.modify
 	e.proxy.ErrorHandler = e.fail
-	e.proxy.ServeHTTP(&e.answer, e.incoming)
-	e.answer.deadline.arm(time.Now()) // for what the server has still to write
+	e.proxy.ServeHTTP(&e.answer, e.request(r))
+	e.answer.arm() // for what the server has still to write
 	return e.err
+}
+
+// request is what ReverseProxy gets to see: nothing of a header in which it would find nothing to do,
+// and would copy it to do so.
+func (e *exchange) request(r *http.Request) *http.Request {
+	if !isOfNoHop(r.Header) {
+		return withoutForeignUpgrade(r)
+	}
+	e.headless = *r
+	e.headless.Header = nil
+	return &e.headless
 }
 
 // withoutForeignUpgrade lets no request switch to another protocol than WebSocket: through a
@@ -88,7 +102,11 @@ func withoutForeignUpgrade(r *http.Request) *http.Request {
 // rewrite makes the service's request of the client's. The hop-by-hop headers are gone by now.
 func (e *exchange) rewrite(pr *httputil.ProxyRequest) {
 	out := pr.Out
-	stripRequest(out.Header, e.connection.settings)
+	if pr.In == &e.headless {
+		passRequest(out.Header, e.incoming.Header, e.connection.credentialHeader)
+	} else {
+		stripRequest(out.Header, e.connection.credentialHeader)
+	}
 	// Out's query has been encoded anew where it can be read in two ways; which of the two the service
 	// reads is no matter here, as the rules know nothing of queries.
 	e.query = cleanQuery(pr.In.URL.RawQuery, e.connection.settings)
@@ -109,7 +127,7 @@ func (e *exchange) rewriteBody(out *http.Request) {
 	if len(out.Trailer) == 0 {
 		return
 	}
-	stripRequest(out.Trailer, e.connection.settings)
+	stripRequest(out.Trailer, e.connection.credentialHeader)
 	e.connection.headers.drop(out.Trailer)
 	e.upload.trailer = func() {
 		for name := range out.Trailer {
@@ -120,14 +138,14 @@ func (e *exchange) rewriteBody(out *http.Request) {
 
 // aim points a request at the service, and puts the connection's headers and the credential in.
 func (e *exchange) aim(out *http.Request) error {
-	target, err := e.connection.base.target(e.path, e.query, e.account.Account)
+	target, err := e.connection.base.target(e.path, e.query, &e.account.Account)
 	if err != nil {
 		return err
 	}
-	if err := e.connection.headers.put(out.Header, e.account.Account); err != nil {
+	if err := e.connection.headers.put(out.Header, &e.account.Account); err != nil {
 		return err
 	}
-	out.URL, out.Host = target, ""
+	*out.URL, out.Host = target, ""
 	e.authorize(out)
 	return nil
 }
@@ -135,29 +153,39 @@ func (e *exchange) aim(out *http.Request) error {
 // modify makes the client's answer of the service's. The hop-by-hop headers are gone by now, but
 // for those of a switch of protocols.
 func (e *exchange) modify(res *http.Response) error {
-	stripAnswer(res.Header, e.account.Credential)
-	keepPrivate(res.Header)
-	h := e.answer.Header()
-	maps.Copy(h, e.own) // interim answers have taken it away
-	for name := range e.own {
-		delete(res.Header, name)
-	}
 	if res.StatusCode == http.StatusSwitchingProtocols {
+		e.modifySwitch(res.Header)
 		return nil
 	}
-	if _, told := res.Header["Content-Type"]; !told {
-		h["Content-Type"] = nil // else the server would guess one
+	h := e.answer.Header()
+	h["Content-Type"] = nil // without one the server would guess
+	passAnswer(h, e.served, e.account.Credential.AccessToken)
+	maps.Copy(h, e.own) // interim answers have taken it away
+	res.Header = nil    // ReverseProxy would copy it
+	e.clean(res.Trailer)
+	if len(res.Trailer) > 0 { // announced; it comes after the body
+		h.Del("Content-Length") // with which HTTP/1.1 has no trailers, but HTTP/2 has
 	}
-	if e.clean(res.Trailer); len(res.Trailer) > 0 { // announced; it comes after the body
-		res.Header.Del("Content-Length") // with which HTTP/1.1 has no trailers, but HTTP/2 has
+	if res.ContentLength < 0 || res.ProtoMajor != 1 { // else there is no trailer (RFC 9112 §6.3)
+		res.Body = &answerBody{ReadCloser: res.Body, ended: func() { e.clean(res.Trailer) }}
 	}
-	res.Body = &answerBody{ReadCloser: res.Body, ended: func() { e.clean(res.Trailer) }}
-	if res.ContentLength >= 0 && res.ContentLength <= maxWhole {
+	if isEventStream(e.served) {
+		e.proxy.FlushInterval = -1
+	} else if res.ContentLength >= 0 && res.ContentLength <= maxWhole {
 		e.proxy.FlushInterval = 0
 		e.answer.deadline.armed = e.began // the server's own limit, which began with the request, does for it
 	}
 	e.answerEarly()
 	return nil
+}
+
+// modifySwitch is modify for the header of a switch of protocols.
+func (e *exchange) modifySwitch(h http.Header) {
+	e.clean(h)
+	for name, values := range e.own {
+		delete(h, name)
+		e.answer.Header()[name] = values
+	}
 }
 
 // answerEarly lets the answer go out before the whole body has come in. With this header the server
@@ -169,17 +197,9 @@ func (e *exchange) answerEarly() {
 }
 
 // clean takes out of an interim answer's header, or a trailer, what a service must not tell the
-// client. It adds nothing, as stripAnswer does to an answer's header.
+// client.
 func (e *exchange) clean(h http.Header) {
-	if len(h) == 0 {
-		return
-	}
-	stripped := maps.Clone(h)
-	stripAnswer(stripped, e.account.Credential)
-	maps.DeleteFunc(h, func(name string, _ []string) bool {
-		_, kept := stripped[name]
-		return !kept
-	})
+	stripAnswer(h, e.account.Credential.AccessToken)
 }
 
 // fail notes that there is no answer, or breaks one off. Why, RoundTrip has noted; the rest are

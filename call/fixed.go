@@ -34,7 +34,7 @@ func newFixedHeaders(of map[string]string) (all fixedHeaders) {
 }
 
 // put sets them. It fails with ErrNoTarget.
-func (all fixedHeaders) put(into http.Header, a linkedaccount.Account) error {
+func (all fixedHeaders) put(into http.Header, a *linkedaccount.Account) error {
 	for _, h := range all {
 		values := h.values
 		if values == nil {

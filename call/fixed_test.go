@@ -25,7 +25,7 @@ func TestFixedHeaders(t *testing.T) {
 		c.Identity.Settings = map[string]string{"shop": "shop.name"}
 		c.Calls.Headers = map[string]string{"Notion-Version": "2025-09-03", "x-shop": "at {shop}/{external_account_id}", "User-Agent": "Staffroom (it@example.com)"}
 	}).start()
-	w.tokens.rejected = func(linkedaccount.Opened) (linkedaccount.Opened, error) { return opened(newToken, 2), nil }
+	w.tokens.rejected = func(*linkedaccount.Opened) (*linkedaccount.Opened, error) { return opened(newToken, 2), nil }
 	for _, headers := range [][]string{
 		nil,
 		{"Notion-Version", "2021-05-13", "Notion-Version", "2021-05-11", "X-Shop", "two", "User-Agent", "curl", "Connection", "Notion-Version, X-Shop"},

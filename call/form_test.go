@@ -155,11 +155,11 @@ func TestSignedAgain(t *testing.T) {
 		return true
 	})
 	w.want(http.StatusOK, nil, "PUT", echo, "a=1", "Content-Type", aForm)
-	good := w.tokens.account
-	w.tokens.rejected = func(linkedaccount.Opened) (linkedaccount.Opened, error) {
+	good := *w.tokens.account
+	w.tokens.rejected = func(*linkedaccount.Opened) (*linkedaccount.Opened, error) {
 		other := good
 		other.TokenVersion++
-		return other, nil
+		return &other, nil
 	}
 	w.tokens.account.Credential.TokenSecret = secret.New("old")
 	w.want(http.StatusOK, nil, "POST", echo, "a=1", "Content-Type", aForm)

@@ -1,26 +1,59 @@
 package call
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
-	"linkgate/provider"
+	"linkgate/secret"
 )
 
 // stripRequest takes out of a user's request what must not reach the service: other credentials,
 // what the host tells us, where the request has been on its way, and what would make another
 // request of it than the one that was allowed.
-func stripRequest(h http.Header, c provider.Connection) {
-	ours := strings.ToLower(c.Credential.Header)
+func stripRequest(h http.Header, ours string) {
 	for name := range h {
-		if isHarmless(name) && ours == "" {
-			continue
-		}
-		if n := strings.ToLower(name); n == ours || !isPlainName(n) || isDroppedFromRequest(n) {
+		if !passes(name, ours) {
 			delete(h, name)
 		}
 	}
+}
+
+// passRequest is stripRequest for a header that says nothing of the hop (isOfNoHop).
+func passRequest(to, from http.Header, ours string) {
+	for name, values := range from {
+		if passes(name, ours) && !isOfHop(name) {
+			to[name] = values
+		}
+	}
+}
+
+// passes tells a header of a request that the service gets. ours is where the credential goes, in
+// small letters; empty: Authorization.
+func passes(name, ours string) bool {
+	if ours == "" && isHarmless(name) {
+		return true
+	}
+	if strings.HasPrefix(name, "Blink-") { // every request has some, and those below spell them anew
+		return false
+	}
+	n := strings.ToLower(name)
+	return n != ours && isPlainName(n) && !isDroppedFromRequest(n)
+}
+
+// isOfNoHop tells a header that names no other in Connection, and asks for nothing that ReverseProxy
+// keeps of this hop for the next (RFC 9110 §7.6.1).
+func isOfNoHop(h http.Header) bool { return len(h["Connection"]) == 0 && len(h["Te"]) == 0 }
+
+// isOfHop knows the headers that are for this hop even where Connection does not name them, spelt as
+// net/http does.
+func isOfHop(name string) bool {
+	switch name {
+	case "Keep-Alive", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false // those that begin with Proxy never pass
 }
 
 // isHarmless knows names that almost every request or answer has and that are never dropped, spelt as
@@ -72,27 +105,55 @@ func hasAnyPrefix(s string, prefixes ...string) bool {
 	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(s, prefix) })
 }
 
-// stripAnswer takes out of a service's answer what is meant for the service's own origin, for a
-// browser may meet the answer at the host's, and whatever repeats the access token.
-func stripAnswer(h http.Header, credential provider.Credential) {
-	token := credential.AccessToken.Reveal()
-	for name, values := range h {
-		repeated := slices.ContainsFunc(values, func(value string) bool { return repeats(value, token) })
-		if repeated || !isHarmless(name) && isDroppedFromAnswer(strings.ToLower(name)) {
-			delete(h, name)
+// passAnswer passes a service's header on, without what the client must not be told.
+func passAnswer(to, from http.Header, accessToken secret.Text) {
+	token := accessToken.Reveal()
+	for name, values := range from {
+		if isTold(name, values, token) && !isOfHop(name) {
+			to[name] = values
 		}
 	}
-	h["X-Content-Type-Options"] = []string{"nosniff"} // the host must not take an answer for a page or script
+	guardAnswer(to)
 }
 
+// stripAnswer takes out of a header what the client must not be told.
+func stripAnswer(h http.Header, accessToken secret.Text) {
+	token := accessToken.Reveal()
+	maps.DeleteFunc(h, func(name string, values []string) bool { return !isTold(name, values, token) })
+}
+
+// isTold tells what of a service's answer the client gets: not what is meant for the service's own
+// origin, for a browser may meet the answer at the host's, and nothing that repeats the access token.
+func isTold(name string, values []string, token string) bool {
+	for _, value := range values {
+		if repeats(value, token) {
+			return false
+		}
+	}
+	return isHarmless(name) || !isDroppedFromAnswer(strings.ToLower(name))
+}
+
+// guardAnswer keeps an answer from what a browser or a cache would make of it.
+func guardAnswer(h http.Header) {
+	h["X-Content-Type-Options"] = noSniff // the host must not take an answer for a page or script
+	keepPrivate(h)
+}
+
+// Nobody changes these: they are in many headers at once.
+var (
+	noSniff = []string{"nosniff"}
+	private = []string{"private"}
+)
+
 // isDroppedFromAnswer: a cookie or policy would hold for the host's origin, reports would go to
-// the service, who may read across origins is the host's to say, and the last few are orders to a
-// web server on the way (nginx and others) to send something else.
+// the service, who may read across origins is the host's to say, what is for a proxy is not for the
+// client, and the last few are orders to a web server on the way (nginx and others) to send something else.
 func isDroppedFromAnswer(name string) bool {
 	switch name {
 	case "set-cookie", "set-cookie2", "clear-site-data", "strict-transport-security", "alt-svc",
 		"public-key-pins", "public-key-pins-report-only", "expect-ct", "service-worker-allowed",
 		"nel", "report-to", "reporting-endpoints",
+		"proxy-authenticate", "proxy-authorization", "proxy-connection",
 		"x-sendfile", "x-lighttpd-send-file", "x-litespeed-location", "x-reproxy-url":
 		return true
 	}
@@ -128,7 +189,12 @@ func dashed(r rune) rune {
 // keepPrivate keeps one user's answer from another. A cache between us and the user does not see that
 // the request was authorised by a credential, which would have told it so (RFC 9111 §3.5).
 func keepPrivate(h http.Header) {
-	said := strings.ToLower(strings.Join(h["Cache-Control"], ","))
+	values := h["Cache-Control"]
+	if len(values) == 0 {
+		h["Cache-Control"] = private
+		return
+	}
+	said := strings.ToLower(strings.Join(values, ","))
 	for _, directive := range []string{"private", "no-store", "public", "must-revalidate", "s-maxage"} {
 		if strings.Contains(said, directive) {
 			return

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"linkgate/provider"
 	"linkgate/secret"
 )
 
@@ -51,7 +50,12 @@ func headerSets(t *testing.T, name string, atLeast int) []headerSet {
 
 func TestStripRequest(t *testing.T) {
 	for _, set := range headerSets(t, "request_headers.txt", 60) {
-		stripRequest(set.given, provider.Connection{Credential: provider.CredentialPlace{Header: set.credential}})
+		passed := http.Header{}
+		passRequest(passed, set.given, strings.ToLower(set.credential))
+		if diff := cmp.Diff(set.want, passed); diff != "" {
+			t.Errorf("the set at line %d, passed (-want +got):\n%s", set.line, diff)
+		}
+		stripRequest(set.given, strings.ToLower(set.credential))
 		if diff := cmp.Diff(set.want, set.given); diff != "" {
 			t.Errorf("the set at line %d (-want +got):\n%s", set.line, diff)
 		}
@@ -60,10 +64,15 @@ func TestStripRequest(t *testing.T) {
 
 func TestStripAnswer(t *testing.T) {
 	for _, set := range headerSets(t, "answer_headers.txt", 15) {
-		stripAnswer(set.given, provider.Credential{AccessToken: secret.New("t0k/en+=")})
-		set.want["X-Content-Type-Options"] = []string{"nosniff"}
+		passed := http.Header{}
+		passAnswer(passed, set.given, secret.New("t0k/en+="))
+		stripAnswer(set.given, secret.New("t0k/en+="))
 		if diff := cmp.Diff(set.want, set.given); diff != "" {
 			t.Errorf("the set at line %d (-want +got):\n%s", set.line, diff)
+		}
+		guardAnswer(set.want)
+		if diff := cmp.Diff(set.want, passed); diff != "" {
+			t.Errorf("the set at line %d, passed (-want +got):\n%s", set.line, diff)
 		}
 	}
 }
@@ -92,9 +101,10 @@ func TestKeepPrivate(t *testing.T) {
 
 // TestStripAnswerSniffing: there is one good value, and it is set over any other.
 func TestStripAnswerSniffing(t *testing.T) {
-	h := http.Header{"X-Content-Type-Options": {"sniff", "nosniff"}, "Location": {"/x"}}
-	stripAnswer(h, provider.Credential{}) // the empty token is in every value, and drops none
-	want := http.Header{"X-Content-Type-Options": {"nosniff"}, "Location": {"/x"}}
+	h := http.Header{}
+	passAnswer(h, http.Header{"X-Content-Type-Options": {"sniff", "nosniff"}, "Location": {"/x"}},
+		secret.Text{}) // the empty token is in every value, and drops none
+	want := http.Header{"X-Content-Type-Options": {"nosniff"}, "Location": {"/x"}, "Cache-Control": {"private"}}
 	if diff := cmp.Diff(want, h); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

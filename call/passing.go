@@ -2,7 +2,9 @@ package call
 
 import (
 	"log/slog"
+	"net/http"
 	"net/http/httputil"
+	"strings"
 	"sync"
 	"time"
 )
@@ -23,6 +25,12 @@ func passing() httputil.ReverseProxy {
 		BufferPool:    new(bufferPool),
 		ErrorLog:      slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}
+}
+
+// isEventStream tells an answer of which every piece is passed on at once, whatever its length.
+func isEventStream(h http.Header) bool {
+	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
 }
 
 const bufferSize = 32 << 10

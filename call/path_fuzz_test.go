@@ -69,7 +69,7 @@ func FuzzReadPath(f *testing.F) {
 		if err != nil || len(escaped) > 1000 { // what must hold doesn't depend on the length, and the oracle is slow
 			return
 		}
-		u, err := b.target(p, "", linkedaccount.Account{})
+		u, err := b.target(p, "", &linkedaccount.Account{})
 		if err != nil {
 			t.Fatal(err)
 		}

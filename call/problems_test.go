@@ -61,7 +61,7 @@ func TestWholeHost(t *testing.T) {
 		"git.acme.example": "https://git.acme.example/api/x", "git.acme.example:8443": "https://git.acme.example:8443/api/x",
 		"": "", "a/b": "", "a@b": "", "a:b": "", "a:0": "", "a:99999": "", "..": "", "a.": "", "127.1": "", "a b": "", "a?b": "", "[::1]": "", "1.2.3": "",
 	} {
-		account := linkedaccount.Account{Identity: provider.Identity{Settings: map[string]string{"server": value}}}
+		account := &linkedaccount.Account{Identity: provider.Identity{Settings: map[string]string{"server": value}}}
 		u, err := b.target(path{escaped: "/x"}, "", account)
 		if got := ""; err == nil && u.String() != want || err != nil && got != want {
 			t.Errorf("%q: got %v and %v, want %q", value, u, err, want)

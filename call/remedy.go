@@ -24,7 +24,7 @@ const (
 
 // remedy is with what a request may succeed whose answer says that it has not.
 type remedy struct {
-	account linkedaccount.Opened
+	account *linkedaccount.Opened
 	wait    time.Duration
 	body    io.ReadCloser // nil: none
 }

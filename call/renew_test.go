@@ -17,7 +17,7 @@ import (
 )
 
 // renews makes Rejected give another credential.
-func renews(linkedaccount.Opened) (linkedaccount.Opened, error) { return opened(newToken, 2), nil }
+func renews(*linkedaccount.Opened) (*linkedaccount.Opened, error) { return opened(newToken, 2), nil }
 
 // arrival is a request as the service saw it.
 type arrival struct {
@@ -48,15 +48,15 @@ func strict(token string, seen func(arrival)) http.HandlerFunc {
 // TestRejectedCredential: after a 401 another credential is asked for once, and the request sent
 // with it if its body can be had again.
 func TestRejectedCredential(t *testing.T) {
-	same := func(o linkedaccount.Opened) (linkedaccount.Opened, error) { return o, nil }
-	fails := func(err error) func(linkedaccount.Opened) (linkedaccount.Opened, error) {
-		return func(linkedaccount.Opened) (linkedaccount.Opened, error) { return linkedaccount.Opened{}, err }
+	same := func(o *linkedaccount.Opened) (*linkedaccount.Opened, error) { return o, nil }
+	fails := func(err error) func(*linkedaccount.Opened) (*linkedaccount.Opened, error) {
+		return func(*linkedaccount.Opened) (*linkedaccount.Opened, error) { return nil, err }
 	}
 	before, after := "Bearer "+theToken, "Bearer "+newToken
 	long := strings.Repeat("b", maxKept+1)
 	tests := map[string]struct {
 		takes    string // the credential that the service takes
-		rejected func(linkedaccount.Opened) (linkedaccount.Opened, error)
+		rejected func(*linkedaccount.Opened) (*linkedaccount.Opened, error)
 		method   string
 		body     io.Reader
 		headers  []string
@@ -138,8 +138,8 @@ func TestRenewalIsLogged(t *testing.T) {
 	w := newWorld(t, strict(newToken, func(arrival) {}), func(o *Options, _ *provider.Connection) {
 		o.Log = slog.New(slog.NewTextHandler(&logged, nil))
 	}).start()
-	w.tokens.rejected = func(linkedaccount.Opened) (linkedaccount.Opened, error) {
-		return linkedaccount.Opened{}, &provider.Error{Op: "refreshing", Kind: provider.ErrUnavailable}
+	w.tokens.rejected = func(*linkedaccount.Opened) (*linkedaccount.Opened, error) {
+		return nil, &provider.Error{Op: "refreshing", Kind: provider.ErrUnavailable}
 	}
 	w.want(http.StatusUnauthorized, nil, "GET", "/", "")
 	if got := logged.String(); !strings.Contains(got, "refreshing") || strings.Contains(got, theToken) {

@@ -20,6 +20,10 @@ func (e *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	for e.err == nil {
 		r, err := e.remedy(out.Context(), res)
 		if err == nil && r == nil {
+			e.served = res.Header
+			if isOfNoHop(res.Header) {
+				res.Header = nil // ReverseProxy would look through it
+			}
 			return res, nil
 		}
 		e.discard(res)

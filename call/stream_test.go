@@ -40,12 +40,16 @@ func read(t *testing.T, r io.Reader, want string) {
 
 // TestFirstByteFirst: what a service has sent arrives before it has sent more.
 func TestFirstByteFirst(t *testing.T) {
-	rest := strings.Repeat("other", 1999)
 	for name, header := range map[string]http.Header{
-		"of unknown length":  {},
-		"of known length":    {"Content-Length": {"10000"}},
-		"server-sent events": {"Content-Type": {"text/event-stream"}},
+		"of unknown length":      {},
+		"of known length":        {"Content-Length": {"10000"}},
+		"server-sent events":     {"Content-Type": {"text/event-stream"}},
+		"events of known length": {"Content-Type": {"Text/Event-Stream; charset=utf-8"}, "Content-Length": {"1000"}},
 	} {
+		rest := strings.Repeat("other", 1999)
+		if header["Content-Length"] != nil && header["Content-Type"] != nil {
+			rest = rest[:1000-len("first")]
+		}
 		t.Run(name, func(t *testing.T) {
 			goOn := make(chan struct{})
 			w := newWorld(t, func(rw http.ResponseWriter, _ *http.Request) {
@@ -116,12 +120,12 @@ func TestTrailers(t *testing.T) {
 		rw.Header().Set("Set-Cookie", "a=b")
 		rw.Header().Set(http.TrailerPrefix+"X-Sudden", "2")
 		rw.Header().Set(http.TrailerPrefix+"X-Sudden-Echo", theToken)
-	}, nil).start()
+	}, func(_ *Options, c *provider.Connection) { c.Credential.Header = "X-Api-Key" }).start()
 	req, err := http.NewRequestWithContext(t.Context(), "POST", w.front.URL, io.MultiReader(strings.NewReader("body")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Trailer = http.Header{"X-Sum": {"4"}, "Authorization": {"Bearer forged"}, "Blink-Auth-Userid": {"other"}}
+	req.Trailer = http.Header{"X-Sum": {"4"}, "Authorization": {"Bearer forged"}, "X-Api-Key": {"forged"}, "Blink-Auth-Userid": {"other"}}
 	res, err := w.front.Client().Do(req)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,6 +24,9 @@ func echoSocket(rw http.ResponseWriter, r *http.Request) {
 		rw.WriteHeader(http.StatusForbidden)
 		return
 	}
+	rw.Header().Set("X-Request-Id", "theirs")
+	rw.Header().Set("Set-Cookie", "a=b")
+	rw.Header().Set("X-Debug", "got "+theToken)
 	socket, err := websocket.Accept(rw, r, &websocket.AcceptOptions{Subprotocols: []string{"chat"}})
 	if err != nil {
 		return
@@ -58,7 +62,8 @@ func TestWebSocket(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer socket.CloseNow()
-			if socket.Subprotocol() != "chat" || res.Header.Get("X-Request-Id") != "ours" {
+			if socket.Subprotocol() != "chat" || !slices.Equal(res.Header["X-Request-Id"], []string{"ours"}) ||
+				res.Header["Set-Cookie"] != nil || res.Header["X-Debug"] != nil {
 				t.Errorf("got subprotocol %q and header %v", socket.Subprotocol(), res.Header)
 			}
 			for i := range 3 {
@@ -176,8 +181,12 @@ func TestHTTP2(t *testing.T) {
 			return
 		}
 		rw.Header().Set("Trailer", "X-Sum")
+		if r.URL.Path == "/unannounced" {
+			rw.Header().Set("Content-Length", "4")
+		}
 		io.Copy(rw, r.Body)
 		rw.Header().Set("X-Sum", "4")
+		rw.Header().Set(http.TrailerPrefix+"X-Debug", "got "+newToken)
 	}))
 	service.EnableHTTP2 = true
 	service.Config.ErrorLog = quiet()
@@ -189,7 +198,11 @@ func TestHTTP2(t *testing.T) {
 	if text != "body" || res.Trailer.Get("X-Sum") != "4" {
 		t.Errorf("got %q and trailer %v", text, res.Trailer)
 	}
-	for range 2 {
+	res, _ = w.want(http.StatusOK, nil, "POST", "/unannounced", "body")
+	if values := res.Trailer["X-Debug"]; values != nil {
+		t.Errorf("a trailer repeats the token: %q", values)
+	}
+	for range 4 {
 		if got := <-protocols; got != "HTTP/2.0" {
 			t.Errorf("the service was spoken to in %s", got)
 		}
@@ -210,10 +223,16 @@ func TestOwnHeaderStays(t *testing.T) {
 			rw.WriteHeader(http.StatusEarlyHints)
 		},
 		"nothing after hints": raw("HTTP/1.1 103 Early Hints\r\nX-Request-Id: theirs\r\n\r\n"),
+		"a switch after hints": raw("HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n" +
+			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Request-Id: theirs\r\n\r\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, service, nil).start()
-			res, _ := w.ask("GET", "/", nil)
+			var upgrade []string
+			if name == "a switch after hints" {
+				upgrade = []string{"Connection", "Upgrade", "Upgrade", "websocket"}
+			}
+			res, _ := w.ask("GET", "/", nil, upgrade...)
 			if got := res.Header["X-Request-Id"]; len(got) != 1 || got[0] != "ours" {
 				t.Errorf("got X-Request-Id %q", got)
 			}

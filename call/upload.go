@@ -30,7 +30,7 @@ type upload struct {
 }
 
 func newUpload(source io.Reader, client *http.ResponseController, stall time.Duration) *upload {
-	return &upload{source: source, client: client, deadline: deadline{set: client.SetReadDeadline, stall: stall}}
+	return &upload{source: source, client: client, deadline: deadline{stall: stall}}
 }
 
 // uploadReader is the body of one attempt.
@@ -93,7 +93,7 @@ func (r *uploadReader) Close() error { return nil }
 
 // read reads source.
 func (u *upload) read(p []byte) (int, error) {
-	u.deadline.arm(u.last)
+	u.deadline.arm(u.last, u.client.SetReadDeadline)
 	n, err := u.source.Read(p)
 	u.last = time.Now()
 	if u.passed == int64(len(u.kept)) && len(u.kept)+n <= maxKept {

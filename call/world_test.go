@@ -29,10 +29,10 @@ const (
 // fakeTokens gives one account's credential.
 type fakeTokens struct {
 	mu       sync.Mutex
-	account  linkedaccount.Opened
+	account  *linkedaccount.Opened
 	err      error
-	rejected func(linkedaccount.Opened) (linkedaccount.Opened, error) // nil: gives the same
-	asked    []string                                                 // what For was asked
+	rejected func(*linkedaccount.Opened) (*linkedaccount.Opened, error) // nil: gives the same
+	asked    []string                                                   // what For was asked
 	rejects  int
 }
 
@@ -40,8 +40,8 @@ func newTokens() *fakeTokens {
 	return &fakeTokens{account: opened(theToken, 1)}
 }
 
-func opened(token string, version int64) linkedaccount.Opened {
-	return linkedaccount.Opened{
+func opened(token string, version int64) *linkedaccount.Opened {
+	return &linkedaccount.Opened{
 		Account: linkedaccount.Account{
 			ID: "acc_1", HostUserID: theUser, AuthID: theAuthID, TokenVersion: version,
 			Identity: provider.Identity{Subject: "subject-1", Settings: map[string]string{"shop": "one"}},
@@ -50,7 +50,7 @@ func opened(token string, version int64) linkedaccount.Opened {
 	}
 }
 
-func (f *fakeTokens) For(_ context.Context, hostUserID, authID, chosen string) (linkedaccount.Opened, error) {
+func (f *fakeTokens) For(_ context.Context, hostUserID, authID, chosen string) (*linkedaccount.Opened, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked = append(f.asked, hostUserID+" "+authID+" "+chosen)
@@ -66,18 +66,18 @@ func (f *fakeTokens) Account(_ context.Context, id string) (linkedaccount.Accoun
 	return f.account.Account, nil
 }
 
-func (f *fakeTokens) ByID(_ context.Context, id string) (linkedaccount.Opened, error) {
+func (f *fakeTokens) ByID(_ context.Context, id string) (*linkedaccount.Opened, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked = append(f.asked, id)
 	return f.account, f.err
 }
 
-func (f *fakeTokens) ForComponent(ctx context.Context, hostUserID, authID, componentID string) (linkedaccount.Opened, error) {
+func (f *fakeTokens) ForComponent(ctx context.Context, hostUserID, authID, componentID string) (*linkedaccount.Opened, error) {
 	return f.For(ctx, hostUserID, authID, "of "+componentID)
 }
 
-func (f *fakeTokens) Rejected(_ context.Context, o linkedaccount.Opened) (linkedaccount.Opened, error) {
+func (f *fakeTokens) Rejected(_ context.Context, o *linkedaccount.Opened) (*linkedaccount.Opened, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.rejects++
@@ -173,7 +173,9 @@ func (w *world) ask(method, path string, body io.Reader, headers ...string) (*ht
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Add(headers[i], headers[i+1])
 	}
-	res, err := (&http.Transport{DisableCompression: true, DisableKeepAlives: true}).RoundTrip(req)
+	client := &http.Transport{DisableCompression: true}
+	defer client.CloseIdleConnections()
+	res, err := client.RoundTrip(req)
 	if err != nil {
 		w.t.Fatal(err)
 	}

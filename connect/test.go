@@ -13,9 +13,9 @@ import (
 
 // tokens are where fresh credentials come from; linkedaccount.Tokens says how each behaves.
 type tokens interface {
-	ByID(ctx context.Context, id string) (linkedaccount.Opened, error)
-	ByIDFor(ctx context.Context, id string, minValid time.Duration) (linkedaccount.Opened, error)
-	Replace(ctx context.Context, o linkedaccount.Opened) (linkedaccount.Opened, error)
+	ByID(ctx context.Context, id string) (*linkedaccount.Opened, error)
+	ByIDFor(ctx context.Context, id string, minValid time.Duration) (*linkedaccount.Opened, error)
+	Replace(ctx context.Context, o *linkedaccount.Opened) (*linkedaccount.Opened, error)
 }
 
 var _ tokens = (*linkedaccount.Tokens)(nil)
@@ -58,8 +58,11 @@ func (s *Service) Test(ctx context.Context, accountID string) (TestReport, error
 		report.MissingScopes = p.Connection.MissingScopes(o.Scopes)
 		err = s.verify(ctx, p, o, &report)
 	}
-	o.LastError = a.LastError // what is cached may be older
-	s.noteTest(ctx, o, err)
+	if o != nil {
+		tested := o.Account
+		tested.LastError = a.LastError // what is cached may be older
+		s.noteTest(ctx, tested, err)
+	}
 	if report.Result, err = resultOfTest(err); err != nil {
 		return TestReport{}, err
 	}
@@ -73,7 +76,7 @@ func (s *Service) Test(ctx context.Context, accountID string) (TestReport, error
 var errOtherIdentity = errors.New("the credential is another account's")
 
 // verify asks the service whose a credential is, if it can tell.
-func (s *Service) verify(ctx context.Context, p *provider.Provider, o linkedaccount.Opened, report *TestReport) error {
+func (s *Service) verify(ctx context.Context, p *provider.Provider, o *linkedaccount.Opened, report *TestReport) error {
 	if p.Identifier == nil {
 		return nil
 	}
@@ -99,7 +102,7 @@ func (s *Service) verify(ctx context.Context, p *provider.Provider, o linkedacco
 	return nil
 }
 
-func timed(ctx context.Context, p *provider.Provider, o linkedaccount.Opened, report *TestReport) (provider.Identity, error) {
+func timed(ctx context.Context, p *provider.Provider, o *linkedaccount.Opened, report *TestReport) (provider.Identity, error) {
 	begun := time.Now()
 	identity, err := p.Identifier.Identify(ctx, o.Credential)
 	report.Latency = time.Since(begun)
@@ -131,17 +134,14 @@ func isForbidden(e *provider.Error) bool {
 }
 
 // noteTest keeps how a test went with the account.
-func (s *Service) noteTest(ctx context.Context, o linkedaccount.Opened, err error) {
-	if o.ID == "" {
-		return
-	}
+func (s *Service) noteTest(ctx context.Context, a linkedaccount.Account, err error) {
 	var note error
 	if err == nil {
-		note = s.Accounts.NoteSuccess(ctx, o.Account)
+		note = s.Accounts.NoteSuccess(ctx, a)
 	} else {
-		note = s.Accounts.NoteFailure(ctx, o.Account, err)
+		note = s.Accounts.NoteFailure(ctx, a, err)
 	}
 	if note != nil {
-		s.Log.WarnContext(ctx, "noting how a test went", "account", o.ID, "error", note)
+		s.Log.WarnContext(ctx, "noting how a test went", "account", a.ID, "error", note)
 	}
 }

@@ -15,10 +15,10 @@ var ErrReauthRequired = errors.New("the user must sign in at the service again")
 
 // Token gives an account's credential in the open, one that lasts for minValid at least where the
 // service makes such. ErrNotFound, ErrReauthRequired, ErrServiceRefuses, ErrUnavailable.
-func (s *Service) Token(ctx context.Context, accountID string, minValid time.Duration) (linkedaccount.Opened, error) {
+func (s *Service) Token(ctx context.Context, accountID string, minValid time.Duration) (*linkedaccount.Opened, error) {
 	o, err := s.Tokens.ByIDFor(ctx, accountID, minValid)
 	if err != nil {
-		return linkedaccount.Opened{}, credentialError(err)
+		return nil, credentialError(err)
 	}
 	return o, nil
 }

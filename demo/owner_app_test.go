@@ -22,11 +22,11 @@ import (
 // adasToken is all that there is: Ada's account at one of two connections.
 type adasToken struct{}
 
-func (adasToken) For(_ context.Context, hostUserID, authID, _ string) (linkedaccount.Opened, error) {
+func (adasToken) For(_ context.Context, hostUserID, authID, _ string) (*linkedaccount.Opened, error) {
 	if hostUserID != "u_ada" || authID != demo.NotesOIDC {
-		return linkedaccount.Opened{}, linkedaccount.ErrNotFound
+		return nil, linkedaccount.ErrNotFound
 	}
-	return linkedaccount.Opened{Credential: provider.Credential{AccessToken: secret.New("the-token-itself")}}, nil
+	return &linkedaccount.Opened{Credential: provider.Credential{AccessToken: secret.New("the-token-itself")}}, nil
 }
 
 // newApp starts an app behind the real proxy, which takes every request for Ada's.

@@ -21,30 +21,32 @@ const (
 // also that one uses none.
 type cache struct {
 	accounts   *otter.Cache[string, *entry]
-	holders    *otter.Cache[holder, []*entry]
+	holders    *otter.Cache[holder, []entry]
 	components *otter.Cache[string, Component]
 }
 
 // entry is an opened account, with what is worked out once.
 type entry struct {
+	spentAt  time.Time    // from when on it is to be replaced; zero: it has no end that is known
+	touched  atomic.Int64 // unix seconds of the last use that was noted
+	unusable error        // why no calls may be made as the account; nil: they may
 	Opened
-	spentAt time.Time    // from when on it is to be replaced; zero: it has no end that is known
-	touched atomic.Int64 // unix seconds of the last use that was noted
 }
 
 // holder is a user at a connection.
 type holder struct{ hostUserID, authID string }
 
 func newCache() *cache {
+	inline := func(upkeep func()) { upkeep() } // a goroutine for each few looks costs more than what it does
 	return &cache{
 		accounts: otter.Must(&otter.Options[string, *entry]{
-			MaximumSize: cacheMost, ExpiryCalculator: otter.ExpiryWriting[string, *entry](cacheTime),
+			MaximumSize: cacheMost, ExpiryCalculator: otter.ExpiryWriting[string, *entry](cacheTime), Executor: inline,
 		}),
-		holders: otter.Must(&otter.Options[holder, []*entry]{
-			MaximumSize: cacheMost, ExpiryCalculator: otter.ExpiryWriting[holder, []*entry](cacheTime),
+		holders: otter.Must(&otter.Options[holder, []entry]{
+			MaximumSize: cacheMost, ExpiryCalculator: otter.ExpiryWriting[holder, []entry](cacheTime), Executor: inline,
 		}),
 		components: otter.Must(&otter.Options[string, Component]{
-			MaximumSize: cacheMost, ExpiryCalculator: otter.ExpiryWriting[string, Component](cacheTime),
+			MaximumSize: cacheMost, ExpiryCalculator: otter.ExpiryWriting[string, Component](cacheTime), Executor: inline,
 		}),
 	}
 }
@@ -79,10 +81,15 @@ func (t *Tokens) load(ctx context.Context, id string) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.newEntry(o), nil
+	e := new(entry)
+	t.fill(e, o)
+	return e, nil
 }
 
-func (t *Tokens) newEntry(o Opened) *entry { return &entry{Opened: o, spentAt: t.spentAt(o)} }
+// fill makes an entry of o.
+func (t *Tokens) fill(e *entry, o Opened) {
+	e.Opened, e.spentAt, e.unusable = o, t.spentAt(o), unusable(&o.Account)
+}
 
 // spentAt is from when on a credential is to be replaced.
 func (t *Tokens) spentAt(o Opened) time.Time {
@@ -98,20 +105,20 @@ func (t *Tokens) choose(ctx context.Context, hostUserID, authID, chosen string) 
 	entries, ok := t.cache.holders.GetIfPresent(key)
 	if !ok {
 		var err error
-		entries, err = t.cache.holders.Get(context.WithoutCancel(ctx), key, otter.LoaderFunc[holder, []*entry](t.loadHolder))
+		entries, err = t.cache.holders.Get(context.WithoutCancel(ctx), key, otter.LoaderFunc[holder, []entry](t.loadHolder))
 		if err != nil {
 			return nil, err
 		}
 	}
-	for _, e := range entries {
-		if chosen == "" || chosen == e.ID || chosen == e.HostID {
+	for i := range entries {
+		if e := &entries[i]; chosen == "" || chosen == e.ID || chosen == e.HostID {
 			return e, nil
 		}
 	}
 	return nil, ErrNotFound
 }
 
-func (t *Tokens) loadHolder(ctx context.Context, h holder) ([]*entry, error) {
+func (t *Tokens) loadHolder(ctx context.Context, h holder) ([]entry, error) {
 	opened, err := t.Store.openAll(ctx, h.hostUserID, h.authID)
 	if err != nil {
 		return nil, err
@@ -119,9 +126,9 @@ func (t *Tokens) loadHolder(ctx context.Context, h holder) ([]*entry, error) {
 	if len(opened) == 0 {
 		return nil, ErrNotFound
 	}
-	entries := make([]*entry, len(opened))
+	entries := make([]entry, len(opened))
 	for i, o := range opened {
-		entries[i] = t.newEntry(o)
+		t.fill(&entries[i], o)
 	}
 	return entries, nil
 }

@@ -68,7 +68,7 @@ func TestForComponent(t *testing.T) {
 	want("flow", "grace")
 
 	bindTo(t, tokens, "flow", grace)
-	if _, err := tokens.Store.RequireReauth(t.Context(), f.read(t, tokens, grace.ID)); err != nil {
+	if _, err := tokens.Store.RequireReauth(t.Context(), *f.read(t, tokens, grace.ID)); err != nil {
 		t.Fatal(err)
 	}
 	f.link(t, tokens, tokenUser, "joan", 0, tokenLife)

@@ -152,7 +152,7 @@ func TestInDoubt(t *testing.T) {
 			f.now, f.service.now, f.connection.Rotation = c.Now, c.Now, test.rotation
 			tokens := f.replica(t)
 			a := f.link(t, tokens, tokenUser, "ada", 2*tokenLife, tokenLife)
-			claimed, err := tokens.Store.claim(t.Context(), f.read(t, tokens, a.ID), "a process that is gone", time.Minute)
+			claimed, err := tokens.Store.claim(t.Context(), *f.read(t, tokens, a.ID), "a process that is gone", time.Minute)
 			if err != nil || !claimed {
 				t.Fatal(claimed, err)
 			}

@@ -79,7 +79,7 @@ func TestLastErrorIsOfTheCredential(t *testing.T) {
 		t.Fatal(err)
 	}
 	note(now, errors.New("a fault of ours"), "")
-	if _, err := tokens.Store.RequireReauth(t.Context(), f.read(t, tokens, now.ID)); err != nil {
+	if _, err := tokens.Store.RequireReauth(t.Context(), *f.read(t, tokens, now.ID)); err != nil {
 		t.Fatal(err)
 	}
 	note(f.read(t, tokens, now.ID).Account, weather(0), notAccepted)

@@ -123,8 +123,8 @@ func (t *Tokens) reread(ctx context.Context, id string, version int64) (o Opened
 	if err != nil {
 		return Opened{}, false, err
 	}
-	if !o.usable() {
-		return o, false, unusable(o.Account)
+	if err := unusable(&o.Account); err != nil {
+		return o, false, err
 	}
 	spent := t.spentAt(o)
 	return o, o.TokenVersion != version && (spent.IsZero() || t.Now().Before(spent)), nil
@@ -232,8 +232,8 @@ func (t *Tokens) save(ctx context.Context, o Opened, refreshed provider.Refreshe
 	} else {
 		t.metrics.count(o.AuthID, err)
 	}
-	if err == nil && !saved.usable() {
-		err = unusable(saved.Account) // taken back meanwhile
+	if err == nil {
+		err = unusable(&saved.Account) // taken back meanwhile
 	}
 	return saved, err
 }

@@ -97,7 +97,7 @@ func TestSharedAccountIsSoonTakenOver(t *testing.T) {
 	t.Parallel()
 	f, tokens, _, c, a := shared(t)
 	c.pass(tokenLife)
-	claimed, err := tokens.Store.claim(t.Context(), f.read(t, tokens, a.ID), "dead", inDoubt)
+	claimed, err := tokens.Store.claim(t.Context(), *f.read(t, tokens, a.ID), "dead", inDoubt)
 	if err != nil || !claimed {
 		t.Fatal(claimed, err)
 	}

@@ -28,6 +28,8 @@ const (
 // refreshed when they are about to end (refresh.go) by one caller of one replica (lease.go). Run
 // refreshes ahead of time (worker.go) and listens to what other replicas change (changes.go).
 // Make one with NewTokens.
+//
+// What they give is what the cache holds, and shared: nobody changes it.
 type Tokens struct {
 	TokensOptions
 	cache   *cache
@@ -87,20 +89,20 @@ func (t *Tokens) forget(ch change) {
 // For gives the fresh credential of a user's account at a connection: the account that chosen names
 // by our id or the host's; else the only one; else the one that was linked last. With
 // ErrReauthRequired it says which account that is.
-func (t *Tokens) For(ctx context.Context, hostUserID, authID, chosen string) (Opened, error) {
+func (t *Tokens) For(ctx context.Context, hostUserID, authID, chosen string) (*Opened, error) {
 	e, err := t.choose(ctx, hostUserID, authID, chosen)
 	if err != nil {
-		return Opened{}, err
+		return nil, err
 	}
 	return t.fresh(ctx, e)
 }
 
 // ForComponent is For with the account that a component uses, where that is this user's and at this
 // connection.
-func (t *Tokens) ForComponent(ctx context.Context, hostUserID, authID, componentID string) (Opened, error) {
+func (t *Tokens) ForComponent(ctx context.Context, hostUserID, authID, componentID string) (*Opened, error) {
 	e, err := t.chooseFor(ctx, hostUserID, authID, componentID)
 	if err != nil {
-		return Opened{}, err
+		return nil, err
 	}
 	return t.fresh(ctx, e)
 }
@@ -108,12 +110,12 @@ func (t *Tokens) ForComponent(ctx context.Context, hostUserID, authID, component
 // ByIDFor is ByID for a credential that is to last for minValid. It is refreshed when it doesn't, if
 // the service's last so long; a caller waits for that, and gets the old one where it can't be had.
 // How long what it gets lasts is in its ExpiresAt.
-func (t *Tokens) ByIDFor(ctx context.Context, id string, minValid time.Duration) (Opened, error) {
+func (t *Tokens) ByIDFor(ctx context.Context, id string, minValid time.Duration) (*Opened, error) {
 	e, err := t.entry(ctx, id)
 	if err != nil {
-		return Opened{}, err
+		return nil, err
 	}
-	if now := t.Now(); e.usable() && t.isTooShort(e.Opened, minValid, now) {
+	if now := t.Now(); e.unusable == nil && t.isTooShort(&e.Opened, minValid, now) {
 		t.touch(e, now)
 		return t.renewed(ctx, e, now, patience)
 	}
@@ -122,7 +124,7 @@ func (t *Tokens) ByIDFor(ctx context.Context, id string, minValid time.Duration)
 
 // isTooShort tells whether a credential does not last for minValid, and another could. What is so
 // young that another would hardly last longer is good enough.
-func (t *Tokens) isTooShort(o Opened, minValid time.Duration, now time.Time) bool {
+func (t *Tokens) isTooShort(o *Opened, minValid time.Duration, now time.Time) bool {
 	c := o.Credential
 	if c.ExpiresAt.IsZero() || !c.ExpiresAt.Before(now.Add(minValid)) || t.isYoung(c, now) {
 		return false
@@ -133,29 +135,32 @@ func (t *Tokens) isTooShort(o Opened, minValid time.Duration, now time.Time) boo
 }
 
 // ByID gives the fresh credential of an account.
-func (t *Tokens) ByID(ctx context.Context, id string) (Opened, error) {
+func (t *Tokens) ByID(ctx context.Context, id string) (*Opened, error) {
 	e, err := t.entry(ctx, id)
 	if err != nil {
-		return Opened{}, err
+		return nil, err
 	}
 	return t.fresh(ctx, e)
 }
 
 // fresh gives what is in an entry, or what has to take its place.
-func (t *Tokens) fresh(ctx context.Context, e *entry) (Opened, error) {
-	if !e.usable() {
-		return Opened{Account: e.Account}, unusable(e.Account)
+func (t *Tokens) fresh(ctx context.Context, e *entry) (*Opened, error) {
+	if e.unusable != nil {
+		return &Opened{Account: e.Account}, e.unusable
 	}
 	now := t.Now()
 	t.touch(e, now)
 	if e.spentAt.IsZero() || now.Before(e.spentAt) {
-		return e.Opened, nil
+		return &e.Opened, nil
 	}
 	return t.renewed(ctx, e, now, earlyPatience)
 }
 
-// unusable tells why no calls may be made as the account.
-func unusable(a Account) error {
+// unusable tells why no calls may be made as the account; nil: they may.
+func unusable(a *Account) error {
+	if a.usable() {
+		return nil
+	}
 	if a.Status == ReauthRequired {
 		return ErrReauthRequired
 	}
@@ -164,13 +169,13 @@ func unusable(a Account) error {
 
 // renewed gives a credential in place of one that is about to end. While the old one lasts, a
 // refresh that fails or takes longer than early hurts nobody.
-func (t *Tokens) renewed(ctx context.Context, e *entry, now time.Time, early time.Duration) (Opened, error) {
+func (t *Tokens) renewed(ctx context.Context, e *entry, now time.Time, early time.Duration) (*Opened, error) {
 	valid := now.Before(e.Credential.ExpiresAt)
 	if err := t.rests.of(e.ID, now); err != nil {
 		if valid || errors.Is(err, errStillGood) {
-			return e.Opened, nil
+			return &e.Opened, nil
 		}
-		return Opened{Account: e.Account}, err
+		return &Opened{Account: e.Account}, err
 	}
 	wait := patience
 	if valid {
@@ -178,15 +183,15 @@ func (t *Tokens) renewed(ctx context.Context, e *entry, now time.Time, early tim
 	}
 	o, err := t.renew(ctx, e.ID, e.TokenVersion, byCaller, wait)
 	if errors.Is(err, errStillGood) {
-		return e.Opened, nil
+		return &e.Opened, nil
 	}
 	if err != nil && valid && !errors.Is(err, ErrReauthRequired) && !errors.Is(err, ErrNotFound) && ctx.Err() == nil {
-		return e.Opened, nil
+		return &e.Opened, nil
 	}
 	if err != nil {
-		return Opened{Account: e.Account}, err
+		return &Opened{Account: e.Account}, err
 	}
-	return o, nil
+	return &o, nil
 }
 
 // unblamed is the age up to which a credential can't be to blame for a 401: it was good a moment
@@ -197,16 +202,16 @@ const unblamed = time.Minute
 // the one that somebody has put there since, or a refreshed one. Where o is so young that its
 // credential can't be to blame, or where a new one can't be had now, it gives o.
 // ErrReauthRequired: the user must sign in again.
-func (t *Tokens) Rejected(ctx context.Context, o Opened) (Opened, error) {
+func (t *Tokens) Rejected(ctx context.Context, o *Opened) (*Opened, error) {
 	e, err := t.entry(ctx, o.ID)
 	if err != nil {
 		return o, nil //nolint:nilerr // the service's 401 is answer enough
 	}
-	if !e.usable() {
-		return Opened{Account: e.Account}, unusable(e.Account)
+	if e.unusable != nil {
+		return &Opened{Account: e.Account}, e.unusable
 	}
 	if e.TokenVersion != o.TokenVersion {
-		return e.Opened, nil
+		return &e.Opened, nil
 	}
 	now := t.Now()
 	if t.isYoung(o.Credential, now) || t.rests.of(o.ID, now) != nil {
@@ -215,11 +220,11 @@ func (t *Tokens) Rejected(ctx context.Context, o Opened) (Opened, error) {
 	replacement, err := t.renew(ctx, o.ID, o.TokenVersion, byRejection, patience)
 	switch {
 	case errors.Is(err, ErrReauthRequired), errors.Is(err, ErrNotFound):
-		return Opened{Account: e.Account}, err
+		return &Opened{Account: e.Account}, err
 	case err != nil:
 		return o, nil //nolint:nilerr // as above
 	}
-	return replacement, nil
+	return &replacement, nil
 }
 
 func (t *Tokens) isYoung(c provider.Credential, now time.Time) bool {

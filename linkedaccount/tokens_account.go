@@ -18,15 +18,15 @@ func (t *Tokens) Account(ctx context.Context, id string) (Account, error) {
 // Replace is Rejected for somebody who asks how the account is: it does not spare a young credential,
 // and says why there is no other. A credential that can't be refreshed, and that the service takes
 // after all, is given as it is.
-func (t *Tokens) Replace(ctx context.Context, o Opened) (Opened, error) {
+func (t *Tokens) Replace(ctx context.Context, o *Opened) (*Opened, error) {
 	e, err := t.entry(ctx, o.ID)
 	switch {
 	case err != nil:
-		return Opened{}, err
-	case !e.usable():
-		return Opened{Account: e.Account}, unusable(e.Account)
+		return nil, err
+	case e.unusable != nil:
+		return &Opened{Account: e.Account}, e.unusable
 	case e.TokenVersion != o.TokenVersion:
-		return e.Opened, nil
+		return &e.Opened, nil
 	}
 	if err := t.rests.of(o.ID, t.Now()); err != nil && !errors.Is(err, errStillGood) {
 		return o, err
@@ -36,7 +36,7 @@ func (t *Tokens) Replace(ctx context.Context, o Opened) (Opened, error) {
 	case errors.Is(err, errStillGood):
 		return o, nil
 	case err != nil:
-		return Opened{Account: e.Account}, err
+		return &Opened{Account: e.Account}, err
 	}
-	return replacement, nil
+	return &replacement, nil
 }

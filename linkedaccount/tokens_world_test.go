@@ -256,13 +256,13 @@ func (f *fixture) linkGrant(t *testing.T, tokens *Tokens, user string, g provide
 	return f.read(t, tokens, a.ID).Account
 }
 
-func (f *fixture) read(t *testing.T, tokens *Tokens, id string) Opened {
+func (f *fixture) read(t *testing.T, tokens *Tokens, id string) *Opened {
 	t.Helper()
 	o, err := tokens.Store.Open(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return o
+	return &o
 }
 
 func (f *fixture) messages(t *testing.T, accountID, kind string) (n int) {
@@ -282,7 +282,7 @@ func wantRequests(t *testing.T, s *service, want int) {
 	}
 }
 
-func wantToken(t *testing.T, o Opened, err error, want string) {
+func wantToken(t *testing.T, o *Opened, err error, want string) {
 	t.Helper()
 	if err != nil {
 		t.Fatalf("got error %v, want token %s", err, want)

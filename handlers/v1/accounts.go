@@ -259,7 +259,7 @@ type token struct {
 	Scopes      []string   `json:"scopes"`
 }
 
-func (a *API) tokenOf(o linkedaccount.Opened) token {
+func (a *API) tokenOf(o *linkedaccount.Opened) token {
 	return token{
 		AccessToken: o.Credential.AccessToken.Reveal(), TokenType: a.tokenType(o),
 		TokenSecret: o.Credential.TokenSecret.Reveal(), ExpiresAt: known(o.Credential.ExpiresAt), Scopes: listed(o.Scopes),
@@ -268,7 +268,7 @@ func (a *API) tokenOf(o linkedaccount.Opened) token {
 
 // tokenType is the service's word for the token (RFC 6749 §7.1), or the protocol's name for what is
 // none of OAuth's.
-func (a *API) tokenType(o linkedaccount.Opened) string {
+func (a *API) tokenType(o *linkedaccount.Opened) string {
 	if o.Credential.TokenType != "" {
 		return o.Credential.TokenType
 	}

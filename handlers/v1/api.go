@@ -78,7 +78,7 @@ type accounts interface {
 type useCases interface {
 	Import(ctx context.Context, i connect.Import) (connect.Imported, error)
 	Test(ctx context.Context, accountID string) (connect.TestReport, error)
-	Token(ctx context.Context, accountID string, minValid time.Duration) (linkedaccount.Opened, error)
+	Token(ctx context.Context, accountID string, minValid time.Duration) (*linkedaccount.Opened, error)
 	DisconnectAccount(ctx context.Context, accountID string) (connect.DisconnectReport, error)
 	Offboard(ctx context.Context, hostUserID string) (connect.OffboardReport, error)
 	OpenSession(ctx context.Context, o connect.BeginOptions) (connect.Session, error)
