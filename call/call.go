@@ -8,7 +8,8 @@
 //  4. The request is freed of what does not concern the service (headers.go), aimed at the
 //     connection's base URL (base.go), and gets the credential. This happens in httputil's Rewrite,
 //     after the hop-by-hop headers are gone, so that no client can have the credential taken out
-//     again by naming it in Connection (RFC 9110 §7.6.1).
+//     again by naming it in Connection (RFC 9110 §7.6.1). A header that has no Connection passes by
+//     ReverseProxy, which would copy it and find nothing.
 //  5. httputil.ReverseProxy passes both bodies on as they come, in either direction at any time.
 //     Redirects are passed on too and never followed.
 //
