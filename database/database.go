@@ -3,7 +3,7 @@
 //
 // Everybody else writes SQL that both understand, with $1 placeholders, and gets help from here
 // where they part: InTx (who waits for whom), ForUpdate (how a row is locked), Now (whose clock
-// counts), IsUniqueViolation and IsUnavailable (what an error means).
+// counts), IsUniqueViolation and IsUnavailable (what an error means). Rows are read with Collect.
 package database
 
 import (
