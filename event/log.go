@@ -19,25 +19,14 @@ func (l *Log) After(ctx context.Context, sequence int64, limit int) ([]Event, er
 func (l *Log) read(ctx context.Context, where string, args ...any) (events []Event, err error) {
 	ctx, cancel := database.ForRead(ctx)
 	defer cancel()
-	rows, err := l.DB.QueryContext(ctx, "SELECT "+columns+" FROM events WHERE "+where, args...)
+	events, err = database.Collect(ctx, l.DB, scan, "SELECT "+columns+" FROM events WHERE "+where, args...)
 	if err != nil {
-		return nil, fmt.Errorf("reading events: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		e, err := scan(rows)
-		if err != nil {
-			return nil, fmt.Errorf("reading events: %w", err)
-		}
-		events = append(events, e)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("reading events: %w", err)
 	}
 	return events, nil
 }
 
-func scan(row interface{ Scan(dest ...any) error }) (e Event, err error) {
+func scan(row database.Row) (e Event, err error) {
 	var at int64
 	var data []byte
 	err = row.Scan(&e.Sequence, &e.ID, &e.Type, &at, &e.AccountID, &e.HostUserID, &e.AuthID, &data)
