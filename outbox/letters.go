@@ -27,19 +27,8 @@ func (b *Box) DeadLetters(ctx context.Context) ([]Message, error) {
 func (b *Box) list(ctx context.Context, where string, args ...any) (messages []Message, err error) {
 	ctx, cancel := database.ForRead(ctx)
 	defer cancel()
-	rows, err := b.DB.QueryContext(ctx, "SELECT "+columns+" FROM outbox WHERE "+where, args...)
+	messages, err = database.Collect(ctx, b.DB, scanMessage, "SELECT "+columns+" FROM outbox WHERE "+where, args...)
 	if err != nil {
-		return nil, fmt.Errorf("listing messages: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		m, err := scanMessage(rows)
-		if err != nil {
-			return nil, fmt.Errorf("listing messages: %w", err)
-		}
-		messages = append(messages, m)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("listing messages: %w", err)
 	}
 	return messages, nil
@@ -99,33 +88,35 @@ type Stats struct {
 	OldestPending time.Duration    // age; zero: nothing is pending
 }
 
+// count is how much is owed of a kind, dead or not.
+type count struct {
+	kind      string
+	dead      bool
+	n, oldest int64
+}
+
+func scanCount(row database.Row) (c count, err error) {
+	err = row.Scan(&c.kind, &c.dead, &c.n, &c.oldest)
+	return c, err
+}
+
 // Stats counts what is owed.
 func (b *Box) Stats(ctx context.Context) (s Stats, err error) {
 	ctx, cancel := database.ForRead(ctx)
 	defer cancel()
-	rows, err := b.DB.QueryContext(ctx, `SELECT kind, dead_at <> 0, count(*), min(created_at) FROM outbox
+	counts, err := database.Collect(ctx, b.DB, scanCount, `SELECT kind, dead_at <> 0, count(*), min(created_at) FROM outbox
 		WHERE dropped_at = 0 GROUP BY kind, dead_at <> 0`)
 	if err != nil {
 		return Stats{}, fmt.Errorf("counting messages: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
 	s = Stats{Pending: make(map[string]int64), Dead: make(map[string]int64)}
-	for rows.Next() {
-		var kind string
-		var dead bool
-		var n, oldest int64
-		if err := rows.Scan(&kind, &dead, &n, &oldest); err != nil {
-			return Stats{}, fmt.Errorf("counting messages: %w", err)
-		}
-		if dead {
-			s.Dead[kind] = n
+	for _, c := range counts {
+		if c.dead {
+			s.Dead[c.kind] = c.n
 			continue
 		}
-		s.Pending[kind] = n
-		s.OldestPending = max(s.OldestPending, b.now().Sub(database.Time(oldest)))
-	}
-	if err := rows.Err(); err != nil {
-		return Stats{}, fmt.Errorf("counting messages: %w", err)
+		s.Pending[c.kind] = c.n
+		s.OldestPending = max(s.OldestPending, b.now().Sub(database.Time(c.oldest)))
 	}
 	return s, nil
 }

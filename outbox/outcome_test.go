@@ -90,21 +90,15 @@ func TestOutcomesKeepTheirError(t *testing.T) {
 // Idle, the question once a second is a look at the end of an index.
 func TestDueQueryIsIndexed(t *testing.T) {
 	db := databasetest.Open(t, database.Options{DataDir: t.TempDir()})
-	rows, err := db.Query("EXPLAIN QUERY PLAN "+dueQuery, 1, "", 1)
+	plan, err := database.Collect(t.Context(), db, func(row database.Row) (detail string, err error) {
+		var id, parent, unused int
+		err = row.Scan(&id, &parent, &unused, &detail)
+		return detail, err
+	}, "EXPLAIN QUERY PLAN "+dueQuery, 1, "", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = rows.Close() }()
-	var plan strings.Builder
-	for rows.Next() {
-		var id, parent, unused int
-		var detail string
-		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-			t.Fatal(err)
-		}
-		plan.WriteString(detail + "\n")
-	}
-	if got := plan.String(); !strings.Contains(got, "SEARCH outbox USING INDEX outbox_due (due_at<?)") ||
+	if got := strings.Join(plan, "\n"); !strings.Contains(got, "SEARCH outbox USING INDEX outbox_due (due_at<?)") ||
 		strings.Contains(got, "SCAN") || strings.Contains(got, "TEMP B-TREE") {
 		t.Errorf("the plan does not go by the index:\n%s", got)
 	}

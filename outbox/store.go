@@ -25,9 +25,7 @@ type lease struct {
 
 const columns = "id, kind, account_id, payload, attempts, due_at, created_at, failing_since, last_error, dead_at, ordinal"
 
-type row interface{ Scan(dest ...any) error }
-
-func scanMessage(r row) (m Message, err error) {
+func scanMessage(r database.Row) (m Message, err error) {
 	var due, created, failing, dead int64
 	err = r.Scan(&m.ID, &m.Kind, &m.AccountID, &m.Payload, &m.Attempts, &due, &created, &failing, &m.LastError, &dead, &m.Ordinal)
 	m.DueAt, m.CreatedAt = database.Time(due), database.Time(created)
@@ -50,25 +48,19 @@ const dueQuery = "SELECT id, kind FROM outbox WHERE dead_at = 0 AND due_at <= $1
 
 type dueMessage struct{ id, kind string }
 
+func scanDue(row database.Row) (m dueMessage, err error) {
+	err = row.Scan(&m.id, &m.kind)
+	return m, err
+}
+
 // due lists up to limit messages to work on, the one that waits longest first; none of the kind
 // except, unless that is empty.
 func (b *Box) due(ctx context.Context, except string, limit int) (messages []dueMessage, err error) {
 	ctx, cancel := database.ForRead(ctx)
 	defer cancel()
-	rows, err := b.DB.QueryContext(ctx, dueQuery, database.Millis(b.now()), except, limit)
+	messages, err = database.Collect(ctx, b.DB, scanDue, dueQuery, database.Millis(b.now()), except, limit)
 	if err != nil {
 		return nil, fmt.Errorf("looking for due messages: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var m dueMessage
-		if err := rows.Scan(&m.id, &m.kind); err != nil {
-			return nil, fmt.Errorf("reading due messages: %w", err)
-		}
-		messages = append(messages, m)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading due messages: %w", err)
 	}
 	return messages, nil
 }
