@@ -114,25 +114,14 @@ const columns = "id, name, scopes, hash, created_at, used_at, revoked_at"
 func (s *Store) query(ctx context.Context, rest string) (all []Key, err error) {
 	ctx, cancel := database.ForRead(ctx)
 	defer cancel()
-	rows, err := s.DB.QueryContext(ctx, "SELECT "+columns+" FROM api_keys "+rest)
+	all, err = database.Collect(ctx, s.DB, scan, "SELECT "+columns+" FROM api_keys "+rest)
 	if err != nil {
-		return nil, fmt.Errorf("reading API keys: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		k, err := scan(rows)
-		if err != nil {
-			return nil, fmt.Errorf("reading API keys: %w", err)
-		}
-		all = append(all, k)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("reading API keys: %w", err)
 	}
 	return all, nil
 }
 
-func scan(from *sql.Rows) (k Key, err error) {
+func scan(from database.Row) (k Key, err error) {
 	var scopes string
 	var hash []byte
 	var created, used, revoked int64

@@ -378,23 +378,20 @@ func TestKeyIsNowhere(t *testing.T) {
 // dump is every column of every key, as text and as bytes.
 func dump(t *testing.T, db *database.DB) string {
 	t.Helper()
-	rows, err := db.QueryContext(t.Context(), "SELECT * FROM api_keys")
+	keys, err := database.Collect(t.Context(), db, func(row database.Row) (string, error) {
+		values := make([]any, 7)
+		for i := range values {
+			values[i] = new([]byte)
+		}
+		err := row.Scan(values...)
+		var all strings.Builder
+		for _, value := range values {
+			fmt.Fprintf(&all, "%s %x\n", *value.(*[]byte), *value.(*[]byte))
+		}
+		return all.String(), err
+	}, "SELECT * FROM api_keys")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer rows.Close()
-	var all strings.Builder
-	for rows.Next() {
-		row := make([]any, 7)
-		for i := range row {
-			row[i] = new([]byte)
-		}
-		if err := rows.Scan(row...); err != nil {
-			t.Fatal(err)
-		}
-		for _, value := range row {
-			fmt.Fprintf(&all, "%s %x\n", *value.(*[]byte), *value.(*[]byte))
-		}
-	}
-	return all.String()
+	return strings.Join(keys, "")
 }
