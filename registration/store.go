@@ -74,10 +74,6 @@ func (s store) now(ctx context.Context) (time.Time, error) {
 const columns = `auth_id, service, credentials, issued_at, secret_expires_at, redirect_uri, fingerprint, version,
 	claimed_at, claimed_by, in_doubt, removed_at`
 
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
 // read reads a row; one that is not there reads as an empty one.
 func (s store) read(ctx context.Context, authID string) (row, error) {
 	rows, err := s.rows(ctx, s.db, "WHERE auth_id = $1", authID)
@@ -99,28 +95,17 @@ func asUnavailable(err error) error {
 	return errors.Join(unavailable(opFind, "the database does not answer"), err)
 }
 
-func (s store) rows(ctx context.Context, q querier, where string, args ...any) (all []row, err error) {
+func (s store) rows(ctx context.Context, q database.Querier, where string, args ...any) (all []row, err error) {
 	ctx, cancel := database.ForRead(ctx)
 	defer cancel()
-	found, err := q.QueryContext(ctx, "SELECT "+columns+" FROM client_registrations "+where, args...)
+	all, err = database.Collect(ctx, q, s.scan, "SELECT "+columns+" FROM client_registrations "+where, args...)
 	if err != nil {
-		return nil, fmt.Errorf("reading client registrations: %w", err)
-	}
-	defer func() { _ = found.Close() }()
-	for found.Next() {
-		r, err := s.scan(found)
-		if err != nil {
-			return nil, fmt.Errorf("reading client registrations: %w", err)
-		}
-		all = append(all, r)
-	}
-	if err := found.Err(); err != nil {
 		return nil, fmt.Errorf("reading client registrations: %w", err)
 	}
 	return all, nil
 }
 
-func (s store) scan(from *sql.Rows) (r row, err error) {
+func (s store) scan(from database.Row) (r row, err error) {
 	var issued, expires, claimed, doubt, removed int64
 	err = from.Scan(&r.authID, &r.service, &r.sealed, &issued, &expires, &r.redirectURI, &r.fingerprint, &r.version,
 		&claimed, &r.claimedBy, &doubt, &removed)
