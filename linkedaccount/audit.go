@@ -48,23 +48,17 @@ func (s *Store) Audit(ctx context.Context, e Event) error {
 func (s *Store) Events(ctx context.Context, n int) (events []Event, err error) {
 	ctx, cancel := database.ForRead(ctx)
 	defer cancel()
-	rows, err := s.DB.QueryContext(ctx, `SELECT at, name, host_user_id, auth_id, account_id, detail
+	events, err = database.Collect(ctx, s.DB, scanEvent, `SELECT at, name, host_user_id, auth_id, account_id, detail
 		FROM audit ORDER BY id DESC LIMIT $1`, n)
 	if err != nil {
 		return nil, fmt.Errorf("reading the audit trail: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var e Event
-		var at int64
-		if err := rows.Scan(&at, &e.Name, &e.HostUserID, &e.AuthID, &e.AccountID, &e.Detail); err != nil {
-			return nil, fmt.Errorf("reading the audit trail: %w", err)
-		}
-		e.At = database.Time(at)
-		events = append(events, e)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading the audit trail: %w", err)
-	}
 	return events, nil
+}
+
+func scanEvent(row database.Row) (e Event, err error) {
+	var at int64
+	err = row.Scan(&at, &e.Name, &e.HostUserID, &e.AuthID, &e.AccountID, &e.Detail)
+	e.At = database.Time(at)
+	return e, err
 }

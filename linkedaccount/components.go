@@ -79,7 +79,7 @@ func (s *Store) rebound(componentID string) {
 
 const componentColumns = "SELECT id, host_user_id, account_id, auth_id, bound_at FROM components "
 
-func scanComponent(row interface{ Scan(dest ...any) error }) (c Component, err error) {
+func scanComponent(row database.Row) (c Component, err error) {
 	var at int64
 	err = row.Scan(&c.ID, &c.HostUserID, &c.AccountID, &c.AuthID, &at)
 	c.BoundAt = database.Time(at)
@@ -114,19 +114,9 @@ func (s *Store) ComponentsOf(ctx context.Context, accountID, after string, limit
 	}
 	ctx, cancel := database.ForRead(ctx)
 	defer cancel()
-	rows, err := s.DB.QueryContext(ctx, componentColumns+"WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3", accountID, after, limit)
+	found, err = database.Collect(ctx, s.DB, scanComponent,
+		componentColumns+"WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3", accountID, after, limit)
 	if err != nil {
-		return nil, fmt.Errorf("reading components: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		c, err := scanComponent(rows)
-		if err != nil {
-			return nil, fmt.Errorf("reading components: %w", err)
-		}
-		found = append(found, c)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("reading components: %w", err)
 	}
 	return found, nil
@@ -139,20 +129,8 @@ func stopComponents(ctx context.Context, tx *tx, a Account, why StopReason) erro
 	if why == StoppedReauthRequired {
 		statement = "SELECT id FROM components WHERE account_id = $1"
 	}
-	rows, err := tx.QueryContext(ctx, statement, a.ID)
+	stopped, err := database.Collect(ctx, tx, scanID, statement, a.ID)
 	if err != nil {
-		return fmt.Errorf("stopping components: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	var stopped []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return fmt.Errorf("stopping components: %w", err)
-		}
-		stopped = append(stopped, id)
-	}
-	if err := rows.Err(); err != nil {
 		return fmt.Errorf("stopping components: %w", err)
 	}
 	slices.Sort(stopped)

@@ -18,6 +18,13 @@ type dueAccount struct {
 	refreshAt  time.Time
 }
 
+func scanDue(row database.Row) (d dueAccount, err error) {
+	var at int64
+	err = row.Scan(&d.id, &d.authID, &at)
+	d.refreshAt = database.Time(at)
+	return d, err
+}
+
 // due lists up to limit accounts of these connections that are due, the one that waits longest first.
 func (s *Store) due(ctx context.Context, now time.Time, authIDs []string, limit int) (found []dueAccount, err error) {
 	ctx, cancel := database.ForRead(ctx)
@@ -26,24 +33,11 @@ func (s *Store) due(ctx context.Context, now time.Time, authIDs []string, limit 
 	for _, id := range authIDs {
 		args = append(args, id)
 	}
-	rows, err := s.DB.QueryContext(ctx, `SELECT id, auth_id, refresh_at FROM linked_accounts
+	found, err = database.Collect(ctx, s.DB, scanDue, `SELECT id, auth_id, refresh_at FROM linked_accounts
 		WHERE refresh_at <> 0 AND refresh_at <= $1 AND status IN ('linking', 'linked')
 		AND auth_id IN (`+placeholders(3, len(authIDs))+") ORDER BY refresh_at LIMIT $2", args...)
 	if err != nil {
 		return nil, fmt.Errorf("looking for due accounts: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var d dueAccount
-		var at int64
-		if err := rows.Scan(&d.id, &d.authID, &at); err != nil {
-			return nil, fmt.Errorf("reading due accounts: %w", err)
-		}
-		d.refreshAt = database.Time(at)
-		found = append(found, d)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading due accounts: %w", err)
 	}
 	return found, nil
 }

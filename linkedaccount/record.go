@@ -35,7 +35,7 @@ const columns = `id, host_user_id, auth_id, host_id, issuer, subject, name, stat
 	credential, expires_at, host_deleted_at, revoked_at, version, created_at, updated_at, credential_version, token_version, claimed_at, claimed_by, refresh_at, used_at, settings, linked_at,
 	display_name, metadata, last_error, last_error_at, unrevocable`
 
-func scan(row interface{ Scan(dest ...any) error }) (r record, err error) {
+func scan(row database.Row) (r record, err error) {
 	var scopes, missing, settings, metadata []byte
 	var expires, hostDeleted, revoked, created, updated, claimed, refresh, used, linked, failed, unrevocable int64
 	err = row.Scan(&r.ID, &r.HostUserID, &r.AuthID, &r.HostID, &r.Identity.Issuer, &r.Identity.Subject, &r.Identity.Name,
@@ -53,6 +53,12 @@ func scan(row interface{ Scan(dest ...any) error }) (r record, err error) {
 	r.Metadata = metadata
 	return r, errors.Join(json.Unmarshal(scopes, &r.Scopes), json.Unmarshal(missing, &r.Missing),
 		json.Unmarshal(settings, &r.Identity.Settings))
+}
+
+// scanID scans a row that is one id.
+func scanID(row database.Row) (id string, err error) {
+	err = row.Scan(&id)
+	return id, err
 }
 
 // values are the row's, in the order of columns.

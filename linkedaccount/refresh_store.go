@@ -50,7 +50,7 @@ func (s *Store) of(ctx context.Context, hostUserID, authID string) ([]record, er
 // prepared is a database that parses each query once, for one that calls wait for.
 type prepared struct{ *database.DB }
 
-// QueryContext implements querier.
+// QueryContext implements database.Querier.
 func (p prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	return p.QueryPrepared(ctx, query, args...)
 }

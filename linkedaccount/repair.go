@@ -13,20 +13,9 @@ import (
 func (s *Store) Users(ctx context.Context, after string, limit int) (users []string, err error) {
 	ctx, cancel := database.ForRead(ctx)
 	defer cancel()
-	rows, err := s.DB.QueryContext(ctx, `SELECT DISTINCT host_user_id FROM linked_accounts
+	users, err = database.Collect(ctx, s.DB, scanID, `SELECT DISTINCT host_user_id FROM linked_accounts
 		WHERE host_user_id > $1 ORDER BY host_user_id LIMIT $2`, after, limit)
 	if err != nil {
-		return nil, fmt.Errorf("listing users: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var user string
-		if err := rows.Scan(&user); err != nil {
-			return nil, fmt.Errorf("listing users: %w", err)
-		}
-		users = append(users, user)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("listing users: %w", err)
 	}
 	return users, nil

@@ -73,13 +73,12 @@ func (s *Store) inTx(ctx context.Context, fn func(context.Context, *tx) error) e
 	return err
 }
 
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+type rowQuerier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // one reads the one account that the rest of the statement chooses; ErrNotFound.
-func one(ctx context.Context, q querier, where string, args ...any) (record, error) {
+func one(ctx context.Context, q rowQuerier, where string, args ...any) (record, error) {
 	ctx, cancel := database.ForRead(ctx)
 	defer cancel()
 	r, err := scan(q.QueryRowContext(ctx, "SELECT "+columns+" FROM linked_accounts WHERE "+where, args...))
@@ -93,27 +92,16 @@ func one(ctx context.Context, q querier, where string, args ...any) (record, err
 }
 
 // all reads the accounts that the rest of the statement chooses.
-func all(ctx context.Context, q querier, where string, args ...any) (records []record, err error) {
+func all(ctx context.Context, q database.Querier, where string, args ...any) (records []record, err error) {
 	return query(ctx, q, "SELECT "+columns+" FROM linked_accounts WHERE "+where, args...)
 }
 
 // query reads the accounts that a statement gives.
-func query(ctx context.Context, q querier, statement string, args ...any) (records []record, err error) {
+func query(ctx context.Context, q database.Querier, statement string, args ...any) (records []record, err error) {
 	ctx, cancel := database.ForRead(ctx)
 	defer cancel()
-	rows, err := q.QueryContext(ctx, statement, args...)
+	records, err = database.Collect(ctx, q, scan, statement, args...)
 	if err != nil {
-		return nil, fmt.Errorf("reading accounts: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		r, err := scan(rows)
-		if err != nil {
-			return nil, fmt.Errorf("reading accounts: %w", err)
-		}
-		records = append(records, r)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("reading accounts: %w", err)
 	}
 	return records, nil
