@@ -9,6 +9,7 @@ import (
 
 	"linkgate/apikey"
 	"linkgate/handlers/inbound"
+	v1 "linkgate/handlers/v1"
 )
 
 func TestAuthorization(t *testing.T) {
@@ -145,5 +146,53 @@ func TestStrict(t *testing.T) {
 	}
 	if strings.Contains(w.log.String(), misplaced) {
 		t.Error("the log repeats it")
+	}
+}
+
+// TestUnknownParameters: no route takes one in silence, but for those that pass the query on.
+func TestUnknownParameters(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	refused := 0
+	for _, r := range (&v1.API{}).Routes(nil) {
+		if r.Through {
+			continue
+		}
+		refused++
+		answer := w.wants(http.StatusBadRequest, "invalid-request", r.Method, r.Path+"?unheard-of=1", "")
+		if !strings.Contains(answer.body, `{"pointer":"?unheard-of",`) {
+			t.Errorf("%s %s: %s", r.Method, r.Path, answer.body)
+		}
+	}
+	if refused == 0 {
+		t.Error("no route was asked")
+	}
+}
+
+// TestImpossibleIDs: what can't be an id is found nowhere, after the mistakes in the query and before those
+// in the body are told.
+func TestImpossibleIDs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	named := 0
+	for _, r := range (&v1.API{}).Routes(nil) {
+		segments := strings.Split(r.Path, "/")
+		at := slices.IndexFunc(segments, func(s string) bool { return strings.HasPrefix(s, ":") })
+		if at < 0 {
+			continue
+		}
+		named++
+		method := strings.Replace(r.Method, v1.AnyMethod, http.MethodGet, 1)
+		for _, id := range []string{"a%2Fb", "%20a", "a%00", strings.Repeat("a", inbound.IDLimit+1)} {
+			segments[at] = id
+			path := strings.Join(segments, "/")
+			w.wants(http.StatusNotFound, "not-found", method, path, "{")
+			if !r.Through {
+				w.wants(http.StatusBadRequest, "invalid-request", method, path+"?unheard-of=1", "{")
+			}
+		}
+	}
+	if named == 0 {
+		t.Error("no route was asked")
 	}
 }
