@@ -8,14 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"linkgate/connect"
-	"linkgate/handlers/inbound"
 	"linkgate/linkedaccount"
-)
-
-const (
-	pageDefault = 50
-	pageMost    = 200
 )
 
 type page[T any] struct {
@@ -24,16 +17,7 @@ type page[T any] struct {
 }
 
 func (a *API) listAccounts(r *request) (answer, error) {
-	q := readQuery(r.Request().URL.RawQuery)
-	filter := linkedaccount.Filter{
-		HostUserID: q.text("user_id"), AuthID: q.text("auth_id"), Subject: q.text("external_account_id"),
-		ComponentID: q.text("component_id"), Statuses: q.statuses(), After: q.cursor(),
-	}
-	limit := int(q.number("limit", 1, pageMost, pageDefault))
-	component := q.text("for_component")
-	if err := q.err(); err != nil {
-		return answer{}, err
-	}
+	filter, limit := r.query.filter, r.query.limit
 	filter.Limit = limit + 1 // tells whether there is a page after
 	found, err := a.Accounts.List(r.Request().Context(), filter)
 	if err != nil {
@@ -45,14 +29,14 @@ func (a *API) listAccounts(r *request) (answer, error) {
 	for _, one := range found {
 		told = append(told, a.accountOf(one))
 	}
-	if component != "" {
+	if component := r.query.forComponent; component != "" {
 		if err := a.markBound(r, told, component); err != nil {
 			return answer{}, err
 		}
 	}
 	list := page[account]{Data: told}
 	if more {
-		list.NextCursor = next(q.values, found[limit-1].ID, more)
+		list.NextCursor = next(r.QueryParams(), found[limit-1].ID, more)
 	}
 	return ok(list)
 }
@@ -70,48 +54,8 @@ func (a *API) markBound(r *request, told []account, componentID string) error {
 	return nil
 }
 
-// statuses are those that are asked for.
-func (q *query) statuses() []linkedaccount.Status {
-	var statuses []linkedaccount.Status
-	for _, text := range q.many("status") {
-		switch status := linkedaccount.Status(text); status {
-		case linkedaccount.Linking, linkedaccount.Linked, linkedaccount.ReauthRequired, linkedaccount.Refused,
-			linkedaccount.Unlinking, linkedaccount.Unlinked:
-			statuses = append(statuses, status)
-		default:
-			q.mistake("?status", "there are linking, linked, reauth_required, refused, unlinking and unlinked")
-			return nil
-		}
-	}
-	return statuses
-}
-
-// id is the path's; what can't be one is like one that is not there.
-func id(r *request, name string) (string, error) {
-	value, ok := inbound.Segment(r.Context, name, inbound.IDLimit)
-	if !ok {
-		return "", connect.ErrNotFound
-	}
-	return value, nil
-}
-
-// noQuery refuses parameters where there are none.
-func noQuery(r *request) error { return readQuery(r.Request().URL.RawQuery).err() }
-
-// theAccount reads the account that the path names.
-func (a *API) theAccount(r *request) (linkedaccount.Account, error) {
-	if err := noQuery(r); err != nil {
-		return linkedaccount.Account{}, err
-	}
-	id, err := id(r, "account_id")
-	if err != nil {
-		return linkedaccount.Account{}, err
-	}
-	return a.Accounts.ByID(r.Request().Context(), id)
-}
-
 func (a *API) getAccount(r *request) (answer, error) {
-	found, err := a.theAccount(r)
+	found, err := a.Accounts.ByID(r.Request().Context(), r.id)
 	if err != nil {
 		return answer{}, err
 	}
@@ -131,13 +75,6 @@ type accountUpdate struct {
 }
 
 func (a *API) updateAccount(r *request) (answer, error) {
-	if err := noQuery(r); err != nil {
-		return answer{}, err
-	}
-	id, err := id(r, "account_id")
-	if err != nil {
-		return answer{}, err
-	}
 	var update accountUpdate
 	if err := decode(r, &update); err != nil {
 		return answer{}, err
@@ -149,7 +86,7 @@ func (a *API) updateAccount(r *request) (answer, error) {
 	if update.DisplayName == nil && update.Metadata == nil {
 		return answer{}, invalid("", "display_name or metadata is needed")
 	}
-	changed, err := a.Accounts.Patch(r.Request().Context(), id, version, update.apply)
+	changed, err := a.Accounts.Patch(r.Request().Context(), r.id, version, update.apply)
 	if err != nil {
 		return answer{}, err
 	}
@@ -201,7 +138,7 @@ func splitETags(values []string) []string {
 }
 
 func (a *API) testAccount(r *request) (answer, error) {
-	found, err := a.theAccount(r)
+	found, err := a.Accounts.ByID(r.Request().Context(), r.id)
 	if err != nil {
 		return answer{}, err
 	}
@@ -224,7 +161,7 @@ const (
 )
 
 func (a *API) getToken(r *request) (answer, error) {
-	found, err := a.theAccount(r)
+	found, err := a.Accounts.ByID(r.Request().Context(), r.id)
 	if err != nil {
 		return answer{}, err
 	}

@@ -44,6 +44,14 @@ func decode(r *request, into any) error {
 	return nil
 }
 
+// bodyOf is the body of a request, decoded and without a mistake.
+func bodyOf[B interface{ check() error }](r *request) (wanted B, err error) {
+	if err := decode(r, &wanted); err != nil {
+		return wanted, err
+	}
+	return wanted, wanted.check()
+}
+
 // isJSON takes what is JSON by its name (RFC 6839 §3.1), and what has no name.
 func isJSON(contentType string) bool {
 	if contentType == "" {

@@ -11,13 +11,9 @@ const callSegments = 4
 // call passes a request on to the account's service. The key that it came with goes no further:
 // package call takes Authorization out.
 func (a *API) call(r *request) error {
-	id, err := id(r, "account_id")
-	if err != nil {
-		return err
-	}
 	path, ok := inbound.PathBelow(r.Request().URL, callSegments)
 	if !ok {
 		return call.ErrBadPath
 	}
-	return a.Calls.ServeAccount(a.passing(r.Response()), r.Request(), id, path)
+	return a.Calls.ServeAccount(a.passing(r.Response()), r.Request(), r.id, path)
 }

@@ -22,39 +22,28 @@ func componentOf(c linkedaccount.Component) component {
 }
 
 func (a *API) getComponentAccount(r *request) (answer, error) {
-	if err := noQuery(r); err != nil {
-		return answer{}, err
-	}
-	id, err := id(r, "component_id")
-	if err != nil {
-		return answer{}, err
-	}
-	bound, err := a.Accounts.BoundAccount(r.Request().Context(), id)
+	bound, err := a.Accounts.BoundAccount(r.Request().Context(), r.id)
 	if err != nil {
 		return answer{}, err
 	}
 	return ok(componentOf(bound))
 }
 
-func (a *API) bindComponent(r *request) (answer, error) {
-	if err := noQuery(r); err != nil {
-		return answer{}, err
-	}
-	id, err := id(r, "component_id")
-	if err != nil {
-		return answer{}, err
-	}
-	var wanted struct {
-		AccountID string `json:"account_id"`
-		UserID    string `json:"user_id"`
-	}
-	if err := decode(r, &wanted); err != nil {
-		return answer{}, err
-	}
+type bindRequest struct {
+	AccountID string `json:"account_id"`
+	UserID    string `json:"user_id"`
+}
+
+func (b bindRequest) check() error {
 	var f form
-	f.id("account_id", wanted.AccountID, inbound.IsSegment, true)
-	f.id("user_id", wanted.UserID, inbound.IsUserID, false)
-	if err := f.err(); err != nil {
+	f.id("account_id", b.AccountID, inbound.IsSegment, true)
+	f.id("user_id", b.UserID, inbound.IsUserID, false)
+	return f.err()
+}
+
+func (a *API) bindComponent(r *request) (answer, error) {
+	wanted, err := bodyOf[bindRequest](r)
+	if err != nil {
 		return answer{}, err
 	}
 	user := wanted.UserID
@@ -65,7 +54,7 @@ func (a *API) bindComponent(r *request) (answer, error) {
 		}
 		user = found.HostUserID
 	}
-	bound, err := a.Accounts.Bind(r.Request().Context(), id, user, wanted.AccountID)
+	bound, err := a.Accounts.Bind(r.Request().Context(), r.id, user, wanted.AccountID)
 	if err != nil {
 		return answer{}, err
 	}
@@ -73,30 +62,15 @@ func (a *API) bindComponent(r *request) (answer, error) {
 }
 
 func (a *API) unbindComponent(r *request) (answer, error) {
-	if err := noQuery(r); err != nil {
-		return answer{}, err
-	}
-	id, err := id(r, "component_id")
-	if err != nil {
-		return answer{}, err
-	}
-	return answer{status: http.StatusNoContent}, a.Accounts.Unbind(r.Request().Context(), id)
+	return answer{status: http.StatusNoContent}, a.Accounts.Unbind(r.Request().Context(), r.id)
 }
 
 func (a *API) listAccountComponents(r *request) (answer, error) {
-	q := readQuery(r.Request().URL.RawQuery)
-	after, limit := q.cursor(), int(q.number("limit", 1, pageMost, pageDefault))
-	if err := q.err(); err != nil {
+	if _, err := a.Accounts.ByID(r.Request().Context(), r.id); err != nil {
 		return answer{}, err
 	}
-	id, err := id(r, "account_id")
-	if err != nil {
-		return answer{}, err
-	}
-	if _, err := a.Accounts.ByID(r.Request().Context(), id); err != nil {
-		return answer{}, err
-	}
-	found, err := a.Accounts.ComponentsOf(r.Request().Context(), id, after, limit+1)
+	limit := r.query.limit
+	found, err := a.Accounts.ComponentsOf(r.Request().Context(), r.id, r.query.filter.After, limit+1)
 	if err != nil {
 		return answer{}, err
 	}
@@ -105,7 +79,7 @@ func (a *API) listAccountComponents(r *request) (answer, error) {
 		list.Data = append(list.Data, componentOf(one))
 	}
 	if len(found) > limit {
-		list.NextCursor = next(q.values, found[limit-1].ID, true)
+		list.NextCursor = next(r.QueryParams(), found[limit-1].ID, true)
 	}
 	return ok(list)
 }

@@ -23,14 +23,7 @@ func disconnectionOf(r connect.DisconnectReport) disconnection {
 }
 
 func (a *API) deleteAccount(r *request) (answer, error) {
-	if err := noQuery(r); err != nil {
-		return answer{}, err
-	}
-	id, err := id(r, "account_id")
-	if err != nil {
-		return answer{}, err
-	}
-	report, err := a.Connect.DisconnectAccount(r.Request().Context(), id)
+	report, err := a.Connect.DisconnectAccount(r.Request().Context(), r.id)
 	if err != nil {
 		return answer{}, err
 	}
@@ -38,14 +31,10 @@ func (a *API) deleteAccount(r *request) (answer, error) {
 }
 
 func (a *API) offboardUser(r *request) (answer, error) {
-	if err := noQuery(r); err != nil {
-		return answer{}, err
-	}
-	user, err := id(r, "user_id")
-	if err != nil || !inbound.IsUserID(user) {
+	if !inbound.IsUserID(r.id) {
 		return answer{}, connect.ErrNotFound
 	}
-	report, err := a.Connect.Offboard(r.Request().Context(), user)
+	report, err := a.Connect.Offboard(r.Request().Context(), r.id)
 	if err != nil {
 		return answer{}, err
 	}
@@ -54,7 +43,7 @@ func (a *API) offboardUser(r *request) (answer, error) {
 		Done     bool            `json:"done"`
 		Host     string          `json:"host"`
 		Accounts []disconnection `json:"accounts"`
-	}{user, report.Done, hostAsked(report), make([]disconnection, 0, len(report.Accounts))}
+	}{r.id, report.Done, hostAsked(report), make([]disconnection, 0, len(report.Accounts))}
 	for _, one := range report.Accounts {
 		told.Accounts = append(told.Accounts, disconnectionOf(one))
 	}

@@ -7,6 +7,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"linkgate/apikey"
+	"linkgate/connect"
+	"linkgate/handlers/inbound"
 	"linkgate/secret"
 )
 
@@ -15,6 +17,9 @@ type request struct {
 	echo.Context
 	key  apikey.Key
 	body []byte // all of it, but for what streams
+
+	query params // what the route's line takes
+	id    string // the one in the path; empty: it has none
 }
 
 // guarded wraps a line's handler in what every request needs: a key with the scope, and a POST that
@@ -30,13 +35,37 @@ func (a *API) guarded(l line) echo.HandlerFunc {
 		}
 		r := &request{Context: c, key: key}
 		if l.streams != nil {
+			if err := l.bind(r); err != nil {
+				return err
+			}
 			return l.streams(r)
 		}
 		if r.body, err = readBody(c); err != nil {
 			return err
 		}
-		return a.onceOnly(r, l.answers)
+		return a.onceOnly(r, l)
 	}
+}
+
+// bind reads the query, whose mistakes it tells all at once, and the id in the path: what can't be one
+// is like one that is not there.
+func (l line) bind(r *request) error {
+	if l.query != nil {
+		q := readQuery(r.Request().URL.RawQuery)
+		r.query = l.query(q)
+		if err := q.err(); err != nil {
+			return err
+		}
+	}
+	names := r.ParamNames() // the id's, then those of what is called
+	if len(names) == 0 {
+		return nil
+	}
+	var ok bool
+	if r.id, ok = inbound.Segment(r.Context, names[0], inbound.IDLimit); !ok {
+		return connect.ErrNotFound
+	}
+	return nil
 }
 
 // authenticate finds the key that the request shows (RFC 6750 §2.1). Two are none: which one counts

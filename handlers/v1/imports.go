@@ -124,16 +124,8 @@ func (c importCredential) given() connect.ImportCredential {
 }
 
 func (a *API) importAccount(r *request) (answer, error) {
-	q := readQuery(r.Request().URL.RawQuery)
-	validate, request := q.flag("validate_scope", true), q.flag("request_profile", true)
-	if err := q.err(); err != nil {
-		return answer{}, err
-	}
-	var wanted importRequest
-	if err := decode(r, &wanted); err != nil {
-		return answer{}, err
-	}
-	if err := wanted.check(); err != nil {
+	wanted, err := bodyOf[importRequest](r)
+	if err != nil {
 		return answer{}, err
 	}
 	var details linkedaccount.Details
@@ -142,7 +134,8 @@ func (a *API) importAccount(r *request) (answer, error) {
 	}
 	i := connect.Import{
 		HostUserID: wanted.UserID, AuthID: wanted.AuthID, Credential: wanted.Credential.given(), Name: wanted.Name,
-		DisplayName: wanted.DisplayName, Metadata: details.Metadata, ValidateScope: validate, RequestProfile: request,
+		DisplayName: wanted.DisplayName, Metadata: details.Metadata,
+		ValidateScope: r.query.validateScope, RequestProfile: r.query.requestProfile,
 	}
 	if p := wanted.Profile; p != nil {
 		i.Profile = &connect.Profile{ExternalAccountID: p.ExternalAccountID, Name: p.Name, Issuer: p.Issuer}

@@ -12,13 +12,13 @@ import (
 // onceOnly answers a request. A POST with an Idempotency-Key is answered from what was kept, if it was
 // answered before; it is refused if that was another request, or is still being worked on. What fails
 // is not kept: it has done nothing, and may be tried again. Neither is a credential.
-func (a *API) onceOnly(r *request, answers func(*request) (answer, error)) error {
+func (a *API) onceOnly(r *request, l line) error {
 	key, err := idempotencyKey(r)
 	if err != nil {
 		return err
 	}
 	if key == "" {
-		return answerNow(r, answers)
+		return answerNow(r, l)
 	}
 	ctx := r.Request().Context()
 	claim, kept, err := a.Once.Begin(ctx, r.key.ID, key, fingerprint(r))
@@ -27,12 +27,12 @@ func (a *API) onceOnly(r *request, answers func(*request) (answer, error)) error
 	}
 	switch {
 	case kept != nil && kept.Status == 0: // it was done before, and had an answer that is not kept
-		return answerNow(r, answers)
+		return answerNow(r, l)
 	case kept != nil:
 		r.Response().Header().Set("Idempotency-Replayed", "true")
 		return rendered{status: kept.Status, header: kept.Header, body: kept.Body}.write(r)
 	}
-	answered, err := perform(r, answers)
+	answered, err := perform(r, l)
 	if err != nil {
 		a.release(ctx, claim)
 		return err
@@ -59,16 +59,19 @@ func (r rendered) kept() idempotency.Answer {
 	return idempotency.Answer{Status: r.status, Header: r.header, Body: r.body}
 }
 
-func answerNow(r *request, answers func(*request) (answer, error)) error {
-	answered, err := perform(r, answers)
+func answerNow(r *request, l line) error {
+	answered, err := perform(r, l)
 	if err != nil {
 		return err
 	}
 	return answered.write(r)
 }
 
-func perform(r *request, answers func(*request) (answer, error)) (rendered, error) {
-	answered, err := answers(r)
+func perform(r *request, l line) (rendered, error) {
+	if err := l.bind(r); err != nil {
+		return rendered{}, err
+	}
+	answered, err := l.answers(r)
 	if err != nil {
 		return rendered{}, err
 	}

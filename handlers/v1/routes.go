@@ -18,38 +18,40 @@ type Route struct {
 // AnyMethod is every method, those that nobody has heard of included.
 const AnyMethod = "any"
 
-// line is a route with the scope that it needs, and what answers it: one of the two.
+// line is a route with the scope that it needs, what it takes in the query, and what answers it: one of
+// the two.
 type line struct {
 	method, path string
 	scope        apikey.Scope
+	query        func(*query) params // anything else is refused; nil: it is passed on as it is
 	answers      func(*request) (answer, error)
 	streams      func(*request) error
 }
 
 func (a *API) lines() []line {
 	return []line{
-		{http.MethodGet, "/v1/connections", apikey.AccountsRead, a.listConnections, nil},
+		{http.MethodGet, "/v1/connections", apikey.AccountsRead, none, a.listConnections, nil},
 
-		{http.MethodGet, "/v1/accounts", apikey.AccountsRead, a.listAccounts, nil},
-		{http.MethodPost, "/v1/accounts", apikey.AccountsWrite, a.importAccount, nil},
-		{http.MethodGet, "/v1/accounts/:account_id", apikey.AccountsRead, a.getAccount, nil},
-		{http.MethodPatch, "/v1/accounts/:account_id", apikey.AccountsWrite, a.updateAccount, nil},
-		{http.MethodDelete, "/v1/accounts/:account_id", apikey.AccountsWrite, a.deleteAccount, nil},
-		{http.MethodPost, "/v1/accounts/:account_id/test", apikey.AccountsRead, a.testAccount, nil},
-		{http.MethodPost, "/v1/accounts/:account_id/token", apikey.TokensRead, a.getToken, nil},
-		{http.MethodGet, "/v1/accounts/:account_id/components", apikey.AccountsRead, a.listAccountComponents, nil},
-		{AnyMethod, "/v1/accounts/:account_id/call/*", apikey.CallsWrite, nil, a.call},
+		{http.MethodGet, "/v1/accounts", apikey.AccountsRead, accountFilter, a.listAccounts, nil},
+		{http.MethodPost, "/v1/accounts", apikey.AccountsWrite, importFlags, a.importAccount, nil},
+		{http.MethodGet, "/v1/accounts/:account_id", apikey.AccountsRead, none, a.getAccount, nil},
+		{http.MethodPatch, "/v1/accounts/:account_id", apikey.AccountsWrite, none, a.updateAccount, nil},
+		{http.MethodDelete, "/v1/accounts/:account_id", apikey.AccountsWrite, none, a.deleteAccount, nil},
+		{http.MethodPost, "/v1/accounts/:account_id/test", apikey.AccountsRead, none, a.testAccount, nil},
+		{http.MethodPost, "/v1/accounts/:account_id/token", apikey.TokensRead, none, a.getToken, nil},
+		{http.MethodGet, "/v1/accounts/:account_id/components", apikey.AccountsRead, paging, a.listAccountComponents, nil},
+		{AnyMethod, "/v1/accounts/:account_id/call/*", apikey.CallsWrite, nil, nil, a.call},
 
-		{http.MethodGet, "/v1/components/:component_id/account", apikey.AccountsRead, a.getComponentAccount, nil},
-		{http.MethodPut, "/v1/components/:component_id/account", apikey.AccountsWrite, a.bindComponent, nil},
-		{http.MethodDelete, "/v1/components/:component_id/account", apikey.AccountsWrite, a.unbindComponent, nil},
+		{http.MethodGet, "/v1/components/:component_id/account", apikey.AccountsRead, none, a.getComponentAccount, nil},
+		{http.MethodPut, "/v1/components/:component_id/account", apikey.AccountsWrite, none, a.bindComponent, nil},
+		{http.MethodDelete, "/v1/components/:component_id/account", apikey.AccountsWrite, none, a.unbindComponent, nil},
 
-		{http.MethodPost, "/v1/sessions", apikey.SessionsWrite, a.openSession, nil},
-		{http.MethodGet, "/v1/sessions/:session_id", apikey.SessionsWrite, nil, a.followSession},
-		{http.MethodPost, "/v1/sessions/:session_id/finish", apikey.SessionsWrite, a.finishSession, nil},
+		{http.MethodPost, "/v1/sessions", apikey.SessionsWrite, none, a.openSession, nil},
+		{http.MethodGet, "/v1/sessions/:session_id", apikey.SessionsWrite, longPoll, nil, a.followSession},
+		{http.MethodPost, "/v1/sessions/:session_id/finish", apikey.SessionsWrite, none, a.finishSession, nil},
 
-		{http.MethodDelete, "/v1/users/:user_id/accounts", apikey.UsersDelete, a.offboardUser, nil},
-		{http.MethodGet, "/v1/events", apikey.AccountsRead, a.listEvents, nil},
+		{http.MethodDelete, "/v1/users/:user_id/accounts", apikey.UsersDelete, none, a.offboardUser, nil},
+		{http.MethodGet, "/v1/events", apikey.AccountsRead, eventPaging, a.listEvents, nil},
 	}
 }
 

@@ -96,14 +96,8 @@ func (f *form) scopes(member string, scopes []string) {
 func notInScope(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }
 
 func (a *API) openSession(r *request) (answer, error) {
-	if err := noQuery(r); err != nil {
-		return answer{}, err
-	}
-	var wanted sessionRequest
-	if err := decode(r, &wanted); err != nil {
-		return answer{}, err
-	}
-	if err := wanted.check(); err != nil {
+	wanted, err := bodyOf[sessionRequest](r)
+	if err != nil {
 		return answer{}, err
 	}
 	opened, err := a.Connect.OpenSession(r.Request().Context(), connect.BeginOptions{
@@ -118,53 +112,38 @@ func (a *API) openSession(r *request) (answer, error) {
 	return answer{status: http.StatusCreated, body: told, at: "/v1/sessions/" + url.PathEscape(opened.ID)}, nil
 }
 
-func (a *API) finishSession(r *request) (answer, error) {
-	if err := noQuery(r); err != nil {
-		return answer{}, err
+type finishRequest struct {
+	UserID      string `json:"user_id"`
+	FinishToken string `json:"finish_token"`
+}
+
+func (w finishRequest) check() error {
+	var f form
+	f.id("user_id", w.UserID, inbound.IsUserID, true)
+	if w.FinishToken == "" || len(w.FinishToken) > scopeLongest {
+		f.mistake("finish_token", "it is needed, as the result page posted it")
 	}
-	id, err := id(r, "session_id")
+	return f.err()
+}
+
+func (a *API) finishSession(r *request) (answer, error) {
+	wanted, err := bodyOf[finishRequest](r)
 	if err != nil {
 		return answer{}, err
 	}
-	var wanted struct {
-		UserID      string `json:"user_id"`
-		FinishToken string `json:"finish_token"`
-	}
-	if err := decode(r, &wanted); err != nil {
-		return answer{}, err
-	}
-	var f form
-	f.id("user_id", wanted.UserID, inbound.IsUserID, true)
-	if wanted.FinishToken == "" || len(wanted.FinishToken) > scopeLongest {
-		f.mistake("finish_token", "it is needed, as the result page posted it")
-	}
-	if err := f.err(); err != nil {
-		return answer{}, err
-	}
-	finished, err := a.Connect.FinishSession(r.Request().Context(), id, wanted.UserID, secret.New(wanted.FinishToken))
+	finished, err := a.Connect.FinishSession(r.Request().Context(), r.id, wanted.UserID, secret.New(wanted.FinishToken))
 	if err != nil {
 		return answer{}, err
 	}
 	return ok(sessionOf(finished))
 }
 
-const longestWait = time.Minute
-
 // followSession tells how far a session is: now, when it has ended, or with each change.
 func (a *API) followSession(r *request) error {
-	q := readQuery(r.Request().URL.RawQuery)
-	wait := q.duration("wait", longestWait)
-	if err := q.err(); err != nil {
-		return err
-	}
-	id, err := id(r, "session_id")
-	if err != nil {
-		return err
-	}
 	if wantsEvents(r.Request().Header["Accept"]) {
-		return a.streamSession(r, id)
+		return a.streamSession(r)
 	}
-	status, err := a.awaitEnd(r.Request().Context(), id, wait)
+	status, err := a.awaitEnd(r.Request().Context(), r.id, r.query.wait)
 	if err != nil {
 		return err
 	}
@@ -232,9 +211,9 @@ const (
 
 // streamSession sends an event for each change, until the session has ended
 // (https://html.spec.whatwg.org/multipage/server-sent-events.html).
-func (a *API) streamSession(r *request, id string) error {
+func (a *API) streamSession(r *request) error {
 	ctx := r.Request().Context()
-	status, err := a.Connect.SessionStatus(ctx, id)
+	status, err := a.Connect.SessionStatus(ctx, r.id)
 	if err != nil {
 		return err
 	}
