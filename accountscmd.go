@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 
@@ -136,20 +135,6 @@ func apiFailure(err error) error {
 func oneAccountID(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return misuse("`linkgate accounts list` shows the ids.", "%s wants the id of one account", cmd.CommandPath())
-	}
-	return nil
-}
-
-// confirmed asks the person at the terminal; where there is none, it refuses. what is a sentence's end: "the account …
-// would be disconnected".
-func confirmed(cmd *cobra.Command, question, what string) error {
-	if !isTerminal(cmd.InOrStdin()) {
-		return misuse("Add --yes if that is what you want.", "%s, and nobody can be asked here", what)
-	}
-	cmd.PrintErrf("%s [y/N] ", question)
-	var answer string
-	if _, err := fmt.Fscanln(cmd.InOrStdin(), &answer); err != nil || !strings.EqualFold(answer[:1], "y") {
-		return &failure{code: exitFailure, err: errors.New("nothing was changed")}
 	}
 	return nil
 }

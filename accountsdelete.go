@@ -51,7 +51,7 @@ func confirmDisconnection(ctx context.Context, cmd *cobra.Command, api *client.C
 		return err
 	}
 	question := fmt.Sprintf("Disconnect %s, %s of %s at %s?", a.ID, oneLine(calledName(a)), oneLine(a.UserID), oneLine(a.ServiceName))
-	return confirmed(cmd, question, "the account "+a.ID+" would be disconnected")
+	return confirm(cmd, question, "the account "+a.ID+" would be disconnected", yesIfWanted)
 }
 
 func newAccountsOffboard() *cobra.Command {
@@ -71,8 +71,8 @@ Repeat it to see what is left to do. It asks first, on a terminal, or wants --ye
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withAPI(cmd, func(ctx context.Context, api *client.Client) error {
 				if !yes {
-					user := oneLine(args[0])
-					if err := confirmed(cmd, "Disconnect every account of "+user+"?", "every account of "+user+" would be disconnected"); err != nil {
+					every := "every account of " + oneLine(args[0])
+					if err := confirm(cmd, "Disconnect "+every+"?", every+" would be disconnected", yesIfWanted); err != nil {
 						return err
 					}
 				}

@@ -55,7 +55,7 @@ func newAccountsExport() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.open && !f.yes {
 				cmd.PrintErrln("Whoever reads the export can act as every user at every service.")
-				if err := confirmed(cmd, "Write all credentials in the clear?", "all credentials would be written in the clear"); err != nil {
+				if err := confirm(cmd, "Write all credentials in the clear?", "all credentials would be written in the clear", yesIfWanted); err != nil {
 					return err
 				}
 			}

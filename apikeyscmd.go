@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -159,7 +158,8 @@ func revokeAPIKey(ctx context.Context, cmd *cobra.Command, keys *apikey.Store, i
 		return nil
 	}
 	if !yes {
-		if err := confirmRevocation(cmd, all[at]); err != nil {
+		question := fmt.Sprintf("Revoke %s, the key of %q, last used %s?", id, oneLine(all[at].Name), orNever(all[at].LastUsedAt))
+		if err := confirm(cmd, question, "the key "+id+" would be revoked", yesIfWanted); err != nil {
 			return err
 		}
 	}
@@ -171,19 +171,6 @@ func revokeAPIKey(ctx context.Context, cmd *cobra.Command, keys *apikey.Store, i
 		cmd.PrintErrln("It is in API_KEYS as well, where it stays in force: take it out there and restart every replica.")
 	}
 	return auditKey(ctx, keys, "api_key.revoked", all[at])
-}
-
-// confirmRevocation asks the person at the terminal; where there is none, it refuses.
-func confirmRevocation(cmd *cobra.Command, k apikey.Key) error {
-	if !isTerminal(cmd.InOrStdin()) {
-		return misuse("Add --yes if that is what you want.", "the key %s would be revoked, and nobody can be asked here", k.ID)
-	}
-	cmd.PrintErrf("Revoke %s, the key of %q, last used %s? [y/N] ", k.ID, oneLine(k.Name), orNever(k.LastUsedAt))
-	var answer string
-	if _, err := fmt.Fscanln(cmd.InOrStdin(), &answer); err != nil || !strings.EqualFold(answer[:1], "y") {
-		return &failure{code: exitFailure, err: errors.New("nothing was changed")}
-	}
-	return nil
 }
 
 // withAPIKeys has fn work on the keys of the configured database, and of API_KEYS.

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
@@ -167,7 +166,8 @@ func deleteClient(ctx context.Context, cmd *cobra.Command, m *registration.Manag
 		return fmt.Errorf("%q: %w", authID, registration.ErrNoClient)
 	}
 	if !yes {
-		if err := confirmDeletion(cmd, one); err != nil {
+		question := fmt.Sprintf("Delete the client %s of %s? Accounts connected through it can't be refreshed any more.", oneLine(one.ClientID), oneLine(one.Name))
+		if err := confirm(cmd, question, fmt.Sprintf("the client of %q would be deleted", authID), yesIfWanted); err != nil {
 			return err
 		}
 	}
@@ -179,19 +179,6 @@ func deleteClient(ctx context.Context, cmd *cobra.Command, m *registration.Manag
 		where = "here alone"
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s is deleted, %s\n", oneLine(one.ClientID), where)
-	return nil
-}
-
-// confirmDeletion asks the person at the terminal; where there is none, it refuses.
-func confirmDeletion(cmd *cobra.Command, one registration.Registration) error {
-	if !isTerminal(cmd.InOrStdin()) {
-		return misuse("Add --yes if that is what you want.", "the client of %q would be deleted, and nobody can be asked here", one.AuthID)
-	}
-	cmd.PrintErrf("Delete the client %s of %s? Accounts connected through it can't be refreshed any more. [y/N] ", oneLine(one.ClientID), oneLine(one.Name))
-	var answer string
-	if _, err := fmt.Fscanln(cmd.InOrStdin(), &answer); err != nil || !strings.EqualFold(answer[:1], "y") {
-		return &failure{code: exitFailure, err: errors.New("nothing was changed")}
-	}
 	return nil
 }
 

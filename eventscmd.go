@@ -172,7 +172,7 @@ func (e eventLog) replayDead(ctx context.Context, cmd *cobra.Command, yes bool) 
 		}
 	}
 	if dead > 0 && !yes {
-		if err := confirm(cmd, "Replay", "replayed", config.Count(dead, "dead letter")); err != nil {
+		if err := confirmReplay(cmd, config.Count(dead, "dead letter"), yesIfMended); err != nil {
 			return 0, err
 		}
 	}
@@ -190,11 +190,15 @@ func (e eventLog) replaySince(ctx context.Context, cmd *cobra.Command, o replayO
 		return 0, err
 	}
 	if n > 0 && !o.yes {
-		if err := confirm(cmd, "Replay", "replayed", config.Count(n, "event")); err != nil {
+		if err := confirmReplay(cmd, config.Count(n, "event"), yesIfWanted); err != nil {
 			return 0, err
 		}
 	}
 	return e.ReplaySince(ctx, e.box, since)
+}
+
+func confirmReplay(cmd *cobra.Command, what, remedy string) error {
+	return confirm(cmd, "Replay "+what+"?", what+" would be replayed", remedy)
 }
 
 // parseSince reads a duration before now, or a time.

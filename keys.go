@@ -2,12 +2,10 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
-	"strings"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
@@ -139,7 +137,9 @@ before undoes it.`,
 				return err
 			}
 			if !yes {
-				if err := confirmDisable(cmd, id); err != nil {
+				question := fmt.Sprintf("What is still sealed with key %d can't be opened any more. Disable it?", id)
+				what := fmt.Sprintf("disabling key %d makes what it sealed unreadable", id)
+				if err := confirm(cmd, question, what, "Add --yes once you are sure that nothing is sealed with it any more."); err != nil {
 					return err
 				}
 			}
@@ -153,20 +153,6 @@ before undoes it.`,
 	where.flags(cmd)
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return cmd
-}
-
-// confirmDisable asks the person at the terminal; where there is none, it refuses.
-func confirmDisable(cmd *cobra.Command, id uint32) error {
-	if !isTerminal(cmd.InOrStdin()) {
-		return misuse("Add --yes once you are sure that nothing is sealed with it any more.",
-			"disabling key %d makes what it sealed unreadable, and nobody can be asked here", id)
-	}
-	cmd.PrintErrf("What is still sealed with key %d can't be opened any more. Disable it? [y/N] ", id)
-	var answer string
-	if _, err := fmt.Fscanln(cmd.InOrStdin(), &answer); err != nil || !strings.EqualFold(answer[:1], "y") {
-		return &failure{code: exitFailure, err: errors.New("nothing was changed")}
-	}
-	return nil
 }
 
 func newKeysList() *cobra.Command {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -143,7 +142,8 @@ func retryDead(ctx context.Context, cmd *cobra.Command, box *outbox.Box, yes boo
 		return nil
 	}
 	if !yes {
-		if err := confirm(cmd, "Retry", "retried", config.Count(len(dead), "dead letter")); err != nil {
+		letters := config.Count(len(dead), "dead letter")
+		if err := confirm(cmd, "Retry "+letters+"?", letters+" would be retried", yesIfMended); err != nil {
 			return err
 		}
 	}
@@ -152,23 +152,5 @@ func retryDead(ctx context.Context, cmd *cobra.Command, box *outbox.Box, yes boo
 		return err
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Due now: %s.\n", config.Count(int(n), "dead letter"))
-	return nil
-}
-
-// confirm asks the person at the terminal whether to do something to what; where there is none, it refuses.
-func confirm(cmd *cobra.Command, do, done, what string) error {
-	if !isTerminal(cmd.InOrStdin()) {
-		return misuse("Add --yes once what made them fail is mended.", "%s would be %s, and nobody can be asked here", what, done)
-	}
-	return ask(cmd, fmt.Sprintf("%s %s?", do, what))
-}
-
-// ask goes on when the person at the terminal says yes.
-func ask(cmd *cobra.Command, question string) error {
-	cmd.PrintErrf("%s [y/N] ", question)
-	var answer string
-	if _, err := fmt.Fscanln(cmd.InOrStdin(), &answer); err != nil || !strings.EqualFold(answer[:1], "y") {
-		return &failure{code: exitFailure, err: errors.New("nothing was changed")}
-	}
 	return nil
 }

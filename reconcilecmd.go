@@ -193,7 +193,7 @@ func (r *reconciliation) leftOver(found []connect.Difference) error {
 	return f
 }
 
-// confirm asks the person at the terminal; where there is none, it refuses.
+// confirm asks about what would be repaired.
 func (r *reconciliation) confirm(found []connect.Difference) error {
 	var deleted, told int
 	for _, d := range found {
@@ -205,11 +205,8 @@ func (r *reconciliation) confirm(found []connect.Difference) error {
 		}
 	}
 	records, accounts := config.Count(deleted, "record"), config.Count(told, "account")
-	if !isTerminal(r.cmd.InOrStdin()) {
-		return misuse("Add --yes if that is what you want.",
-			"%s would be deleted at the host, and it would be told anew of %s; nobody can be asked here", records, accounts)
-	}
-	return ask(r.cmd, fmt.Sprintf("Delete %s at the host, and tell it anew of %s?", records, accounts))
+	return confirm(r.cmd, fmt.Sprintf("Delete %s at the host, and tell it anew of %s?", records, accounts),
+		fmt.Sprintf("%s would be deleted at the host, it would be told anew of %s", records, accounts), yesIfWanted)
 }
 
 // reconcileFailure says how far it came, and what to do about it.
