@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -94,16 +93,14 @@ Repeat it to see what is left to do. It asks first, on a terminal, or wants --ye
 
 func writeDisconnections(w io.Writer, reports []client.Disconnection, done bool) error {
 	if len(reports) > 0 {
-		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "ID\tCONNECTION\tSTATUS\tHOST\tCREDENTIAL")
-		for _, r := range reports {
+		err := writeTable(w, reports, "", "ID\tCONNECTION\tSTATUS\tHOST\tCREDENTIAL", func(r client.Disconnection) []any {
 			id := r.ID
 			if id == "" {
 				id = oneLine(r.LinkedAccountID) + " (the host's)"
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", id, oneLine(r.AuthID), r.Status, r.Host, revocationWord(r.Revocation))
-		}
-		if err := flushed(table); err != nil {
+			return []any{id, oneLine(r.AuthID), r.Status, r.Host, revocationWord(r.Revocation)}
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"iter"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -79,24 +78,13 @@ func collect[T any](seq iter.Seq2[T, error], limit int) (found []T, more bool, e
 }
 
 func writeAccounts(w io.Writer, accounts []client.Account) error {
-	if len(accounts) == 0 {
-		_, err := fmt.Fprintln(w, "There are no such accounts.")
-		return err
-	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tUSER\tSERVICE\tNAME\tSTATUS\tTOKEN\tSCOPES\tLAST USED")
-	for _, a := range accounts {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.ID, oneLine(a.UserID), oneLine(a.ServiceName), oneLine(calledName(a)), a.Status,
-			validWord(a), scopeWords(a), agoOrNever(a.LastUsedAt))
-	}
-	return flushed(table)
-}
-
-func flushed(table *tabwriter.Writer) error {
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("printing the table: %w", err)
-	}
-	return nil
+	const heads = "ID\tUSER\tSERVICE\tNAME\tSTATUS\tTOKEN\tSCOPES\tLAST USED"
+	return writeTable(w, accounts, "There are no such accounts.", heads, func(a client.Account) []any {
+		return []any{
+			a.ID, oneLine(a.UserID), oneLine(a.ServiceName), oneLine(calledName(a)), a.Status,
+			validWord(a), scopeWords(a), agoOrNever(a.LastUsedAt),
+		}
+	})
 }
 
 // calledName is the name that the owner has given, else the service's, else its id.
@@ -155,7 +143,7 @@ func newAccountsShow() *cobra.Command {
 }
 
 func writeAccount(w io.Writer, a client.Account) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	table := newTable(w)
 	row := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(table, "%s\t%s\n", name, oneLine(value))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -141,16 +140,9 @@ func newAccountsComponents() *cobra.Command {
 				if asJSON {
 					return writeJSON(cmd.OutOrStdout(), found)
 				}
-				if len(found) == 0 {
-					fmt.Fprintln(cmd.OutOrStdout(), "No component uses it.")
-					return nil
-				}
-				table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-				fmt.Fprintln(table, "COMPONENT\tUSER\tBOUND")
-				for _, c := range found {
-					fmt.Fprintf(table, "%s\t%s\t%s\n", oneLine(c.ID), oneLine(c.UserID), orNever(c.BoundAt))
-				}
-				return flushed(table)
+				return writeTable(cmd.OutOrStdout(), found, "No component uses it.", "COMPONENT\tUSER\tBOUND", func(c client.Component) []any {
+					return []any{oneLine(c.ID), oneLine(c.UserID), orNever(c.BoundAt)}
+				})
 			})
 		},
 	}

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"linkgate/apikey"
@@ -45,13 +43,8 @@ func orNever(at time.Time) string {
 }
 
 func writeAPIKeys(w io.Writer, all []apikey.Key) error {
-	if len(all) == 0 {
-		_, err := fmt.Fprintln(w, "There are no API keys: `linkgate apikeys new` makes one.")
-		return err
-	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tNAME\tSTATE\tMADE\tLAST USED\tSCOPES")
-	for _, k := range all {
+	const none = "There are no API keys: `linkgate apikeys new` makes one."
+	return writeTable(w, all, none, "ID\tNAME\tSTATE\tMADE\tLAST USED\tSCOPES", func(k apikey.Key) []any {
 		state, made, used := "in force", orNever(k.CreatedAt), orNever(k.LastUsedAt)
 		switch {
 		case k.InEnvironment():
@@ -59,10 +52,6 @@ func writeAPIKeys(w io.Writer, all []apikey.Key) error {
 		case !k.RevokedAt.IsZero():
 			state = "revoked"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, oneLine(k.Name), state, made, used, apikey.Words(k.Scopes, " "))
-	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("printing the table: %w", err)
-	}
-	return nil
+		return []any{k.ID, oneLine(k.Name), state, made, used, apikey.Words(k.Scopes, " ")}
+	})
 }

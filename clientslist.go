@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"linkgate/registration"
@@ -54,27 +53,18 @@ func expiryWords(at time.Time) string {
 }
 
 func writeClients(w io.Writer, all []registration.Registration) error {
-	if len(all) == 0 {
-		_, err := fmt.Fprintln(w, "No connection registers itself: each has its client_id in connections.yaml.")
-		return err
-	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "AUTH ID\tNAME\tSTATE\tCLIENT ID\tSECRET EXPIRES")
-	for _, r := range all {
+	const none = "No connection registers itself: each has its client_id in connections.yaml."
+	return writeTable(w, all, none, "AUTH ID\tNAME\tSTATE\tCLIENT ID\tSECRET EXPIRES", func(r registration.Registration) []any {
 		id, expires := "-", "-"
 		if r.ClientID != "" {
 			id, expires = oneLine(r.ClientID), expiryWords(r.SecretExpiresAt)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", r.AuthID, oneLine(r.Name), clientState(r), id, expires)
-	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("printing the table: %w", err)
-	}
-	return nil
+		return []any{r.AuthID, oneLine(r.Name), clientState(r), id, expires}
+	})
 }
 
 func writeClient(w io.Writer, r registration.Registration) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	table := newTable(w)
 	fmt.Fprintf(table, "auth id\t%s\nname\t%s\ndialect\t%s\nstate\t%s\n", r.AuthID, oneLine(r.Name), r.Dialect, clientState(r))
 	if r.ClientID != "" {
 		managed := "yes"
@@ -84,8 +74,5 @@ func writeClient(w io.Writer, r registration.Registration) error {
 		fmt.Fprintf(table, "client id\t%s\nredirect URI\t%s\nsecret since\t%s\nsecret expires\t%s\ncan be managed\t%s\n",
 			oneLine(r.ClientID), oneLine(r.RedirectURI), r.IssuedAt.Format(time.RFC3339), expiryWords(r.SecretExpiresAt), managed)
 	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("printing the table: %w", err)
-	}
-	return nil
+	return flushed(table)
 }

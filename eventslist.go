@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"slices"
 	"time"
 
 	"linkgate/event"
@@ -101,26 +101,21 @@ func (d *delivery) stands(m outbox.Message) {
 
 // writeEvents prints a table for people, or says that there is nothing to print.
 func writeEvents(w io.Writer, list []delivery, onlyDead bool) error {
-	switch {
-	case len(list) == 0 && onlyDead:
-		_, err := fmt.Fprintln(w, noDeadLetters)
+	none := "Nothing has happened in the last 30 days."
+	if onlyDead {
+		none = noDeadLetters
+	}
+	now := time.Now()
+	err := writeTable(w, list, none, "ID\tEVENT\tACCOUNT\tWHEN\tDELIVERY\tTRIES\tLAST ERROR", func(d delivery) []any {
+		return []any{
+			d.ID, oneLine(d.Type), d.AccountID, span(now.Sub(d.Timestamp)) + " ago",
+			deliveryWords(d, now), d.Attempts, oneLine(d.LastError),
+		}
+	})
+	if err != nil {
 		return err
-	case len(list) == 0:
-		_, err := fmt.Fprintln(w, "Nothing has happened in the last 30 days.")
-		return err
 	}
-	now, anyDead := time.Now(), false
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tEVENT\tACCOUNT\tWHEN\tDELIVERY\tTRIES\tLAST ERROR")
-	for _, d := range list {
-		anyDead = anyDead || d.Delivery == deliveryDead
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s ago\t%s\t%d\t%s\n", d.ID, oneLine(d.Type), d.AccountID, span(now.Sub(d.Timestamp)),
-			deliveryWords(d, now), d.Attempts, oneLine(d.LastError))
-	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("printing the table: %w", err)
-	}
-	if anyDead {
+	if slices.ContainsFunc(list, func(d delivery) bool { return d.Delivery == deliveryDead }) {
 		fmt.Fprintln(w, "\nThe dead ones are not sent any more. Once their error is mended: `linkgate events replay --dead`.")
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 
@@ -42,22 +41,16 @@ const noDeadLetters = "There are no dead letters."
 
 // writeOwed prints a table for people, or says that there is nothing to print.
 func writeOwed(w io.Writer, owed []outbox.Message, onlyDead bool) error {
-	switch {
-	case len(owed) == 0 && onlyDead:
-		_, err := fmt.Fprintln(w, noDeadLetters)
-		return err
-	case len(owed) == 0:
-		_, err := fmt.Fprintln(w, "Nothing is owed: every promise to the host and to services is kept.")
-		return err
+	none := "Nothing is owed: every promise to the host and to services is kept."
+	if onlyDead {
+		none = noDeadLetters
 	}
 	now := time.Now()
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tOWED\tSINCE\tTRIES\tNEXT\tLAST ERROR")
-	for _, m := range owed {
-		fmt.Fprintf(table, "%s\t%s\t%s ago\t%d\t%s\t%s\n", m.ID, owedWords(m.Kind), span(now.Sub(m.CreatedAt)), m.Attempts, nextTry(m, now), oneLine(m.LastError))
-	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("printing the table: %w", err)
+	err := writeTable(w, owed, none, "ID\tOWED\tSINCE\tTRIES\tNEXT\tLAST ERROR", func(m outbox.Message) []any {
+		return []any{m.ID, owedWords(m.Kind), span(now.Sub(m.CreatedAt)) + " ago", m.Attempts, nextTry(m, now), oneLine(m.LastError)}
+	})
+	if err != nil {
+		return err
 	}
 	if slices.ContainsFunc(owed, isDeadLetter) {
 		fmt.Fprintln(w, "\nNobody tries the dead ones any more. Once their error is mended: `linkgate outbox retry --all-dead`.")

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -108,13 +107,11 @@ func listPresets(w io.Writer, o presetOptions) error {
 	if o.asJSON {
 		return writeJSON(w, lines)
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "PRESET\tSERVICE\tPROTOCOL\tNOT CONFIRMED")
-	for _, l := range lines {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", l.Name, l.Service, l.Protocol, cmp.Or(strings.Join(l.Unverified, ", "), "-"))
-	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("printing the table: %w", err)
+	err := writeTable(w, lines, "", "PRESET\tSERVICE\tPROTOCOL\tNOT CONFIRMED", func(l presetLine) []any {
+		return []any{l.Name, l.Service, l.Protocol, cmp.Or(strings.Join(l.Unverified, ", "), "-")}
+	})
+	if err != nil {
+		return err
 	}
 	fmt.Fprintln(w, "\n`linkgate presets NAME` explains one, and tells what to do at the service.")
 	return nil

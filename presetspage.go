@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"linkgate/provider"
@@ -275,7 +274,7 @@ func wrapped(line, newline string) string {
 
 // facts are the addresses, scopes and fields.
 func (p presetPage) facts(w io.Writer) {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	table := newTable(w)
 	fmt.Fprintln(table, "\nAddresses")
 	for _, a := range p.Addresses {
 		fmt.Fprintf(table, "  %s\t%s\n", a.Key, cmp.Or(map[string]string{"token": "the token answer itself"}[a.URL], a.URL))
@@ -317,7 +316,7 @@ func (p presetPage) setup(w io.Writer) {
 }
 
 func (p presetPage) sources(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	table := newTable(w)
 	fmt.Fprintln(table, "\nWhere this comes from")
 	for _, s := range p.Sources {
 		keys := strings.Join(s.For, ", ")

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"text/tabwriter"
 
 	"linkgate/config"
 	"linkgate/connect"
@@ -85,9 +84,7 @@ func writeDifferences(w io.Writer, list []difference) error {
 	if len(list) == 0 {
 		return nil
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "USER\tSERVICE\tAT\tACCOUNT OR RECORD\tDIFFERENCE\t--FIX")
-	for _, d := range list {
+	err := writeTable(w, list, "", "USER\tSERVICE\tAT\tACCOUNT OR RECORD\tDIFFERENCE\t--FIX", func(d difference) []any {
 		service, id := d.ServiceName, d.AccountID
 		if service == "" {
 			service = d.AuthID
@@ -95,10 +92,10 @@ func writeDifferences(w io.Writer, list []difference) error {
 		if id == "" {
 			id = d.LinkedAccountID
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", oneLine(d.UserID), oneLine(service), d.Side, oneLine(id), d.Detail, d.outcome)
-	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("printing the table: %w", err)
+		return []any{oneLine(d.UserID), oneLine(service), d.Side, oneLine(id), d.Detail, d.outcome}
+	})
+	if err != nil {
+		return err
 	}
 	fmt.Fprintln(w)
 	return nil
