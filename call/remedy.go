@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"linkgate/linkedaccount"
+	"linkgate/retry"
 )
 
 const (
@@ -134,16 +135,13 @@ func isIdempotent(method string) bool {
 	return slices.Contains([]string{"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}, method)
 }
 
-// retryAfter reads Retry-After, which is seconds or a date.
+// retryAfter reads Retry-After. Of two it can't be known which is meant.
 func retryAfter(h http.Header, now time.Time) (wait time.Duration, told bool) {
 	values := h["Retry-After"]
 	if len(values) != 1 {
 		return 0, false
 	}
-	if date, err := http.ParseTime(values[0]); err == nil {
-		return max(date.Sub(now), 0), true
-	}
-	return seconds(values[0])
+	return retry.After(values[0], now)
 }
 
 // preferredWait is how long the caller says that it can wait (RFC 7240 §4.3). Of several the first

@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"linkgate/event"},
 	{"linkgate/provider", "linkgate/outbox"},
 	{"linkgate/database"},
-	{"linkgate/secret", "linkgate/client"},
+	{"linkgate/secret", "linkgate/client", "linkgate/retry"},
 }
 
 // only lists who beside main may import a package, where its layer would let more do so.
@@ -112,6 +112,10 @@ func TestAllowedImports(t *testing.T) {
 		{"linkgate/event", "linkgate/linkedaccount", false},
 
 		{"linkgate/outbox", "linkgate/database", true},
+		{"linkgate/host", "linkgate/retry", true},
+		{"linkgate/host", "linkgate/provider", false},
+		{"linkgate/retry", "linkgate/secret", false},
+		{"linkgate/client", "linkgate/retry", false},
 		{"linkgate/oauthstate", "linkgate/host", false},
 		{"linkgate/oauthstate", "linkgate/provider", false},
 		{"linkgate/handlers", "linkgate/testservers", false},

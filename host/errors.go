@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strconv"
 	"time"
+
+	"linkgate/retry"
 )
 
 // MaxRetryAfter caps what the host may ask us to wait.
@@ -70,14 +71,8 @@ func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// retryAfter reads the header of RFC 9110 §10.2.3: seconds or a date.
+// retryAfter is the host's wish, at most MaxRetryAfter.
 func retryAfter(h http.Header, now time.Time) time.Duration {
-	value := h.Get("Retry-After")
-	var wait time.Duration
-	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
-		wait = time.Duration(min(seconds, int64(MaxRetryAfter/time.Second))) * time.Second
-	} else if date, err := http.ParseTime(value); err == nil {
-		wait = date.Sub(now)
-	}
-	return max(0, min(wait, MaxRetryAfter))
+	wait, _ := retry.After(h.Get("Retry-After"), now)
+	return min(wait, MaxRetryAfter)
 }

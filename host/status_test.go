@@ -160,18 +160,17 @@ func TestCodes(t *testing.T) {
 	}
 }
 
+// TestRetryAfter: the host is waited for an hour at most. TestAfter of package retry has how it is read.
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 	tests := []struct {
 		value string
 		want  time.Duration
 	}{
-		{"", 0}, {"0", 0}, {"7", 7 * time.Second}, {"3600", time.Hour}, {"86400", time.Hour},
-		{"9223372036854775807", time.Hour}, {"99999999999999999999", 0}, {"-5", 0}, {"-9223372036854775808", 0},
-		{"soon", 0}, {"1.5", 0},
-		{"Tue, 01 Jan 2030 12:01:30 GMT", 90 * time.Second}, {"Tuesday, 01-Jan-30 12:00:09 GMT", 9 * time.Second},
-		{"Wed, 02 Jan 2030 12:00:00 GMT", time.Hour}, {"Tue, 01 Jan 2030 11:00:00 GMT", 0},
-		{"Fri, 31 Dec 9999 23:59:59 GMT", time.Hour},
+		{"", 0}, {"soon", 0}, {"7", 7 * time.Second}, {"3600", time.Hour}, {"3601", time.Hour},
+		{"99999999999999999999", time.Hour},
+		{"Tue, 01 Jan 2030 12:01:30 GMT", 90 * time.Second}, {"Wed, 02 Jan 2030 12:00:00 GMT", time.Hour},
+		{"Tue, 01 Jan 2030 11:00:00 GMT", 0},
 	}
 	for _, tt := range tests {
 		for _, status := range []int{429, 503} {

@@ -9,10 +9,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"linkgate/retry"
 )
 
 const (
@@ -221,15 +222,9 @@ func Reason(err error) string {
 	}
 }
 
-// RetryAfter reads the header (RFC 9110 §10.2.3), seconds or a date, between 0 and maxRetryAfter.
-func RetryAfter(header string, now time.Time) time.Duration {
-	header = strings.TrimSpace(header)
-	if date, err := http.ParseTime(header); err == nil {
-		return min(max(date.Sub(now), 0), maxRetryAfter)
-	}
-	seconds, err := strconv.ParseUint(header, 10, 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return 0
-	}
-	return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
+// RetryAfter is what the value of a Retry-After header says (RFC 9110 §10.2.3), at most maxRetryAfter;
+// 0: nothing.
+func RetryAfter(value string, now time.Time) time.Duration {
+	wait, _ := retry.After(value, now)
+	return min(wait, maxRetryAfter)
 }

@@ -147,22 +147,17 @@ func TestRevocationEndpoint(t *testing.T) {
 	}
 }
 
+// TestRetryAfter: nobody is put off for longer than an hour. TestAfter of package retry has how it is read.
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	tests := map[string]time.Duration{
 		"":                              0,
-		"0":                             0,
+		"soon":                          0,
 		"7":                             7 * time.Second,
-		" 7 ":                           7 * time.Second,
 		"3600":                          time.Hour,
 		"3601":                          time.Hour,
-		"18446744073709551615":          time.Hour,
 		"99999999999999999999999":       time.Hour,
-		"-5":                            0,
-		"1.5":                           0,
-		"soon":                          0,
 		"Wed, 02 Jan 2030 03:05:05 GMT": time.Minute,
-		"Wed, 02 Jan 2030 03:04:05 GMT": 0,
 		"Wed, 02 Jan 2020 03:04:05 GMT": 0,
 		"Fri, 02 Jan 2032 03:04:05 GMT": time.Hour,
 	}
