@@ -7,6 +7,7 @@ import (
 
 	"linkgate/oauthstate"
 	"linkgate/provider"
+	"linkgate/retry"
 )
 
 // errTaken: another callback or relay was, or is, faster.
@@ -81,11 +82,11 @@ func (s *Service) conclude(ctx context.Context, session oauthstate.Session, tick
 	if err != nil {
 		return err
 	}
-	return persist(ctx, func() error {
+	return retry.Persist(ctx, func() error {
 		return s.asWorker(ctx, session, func(x *oauthstate.Session) {
 			x.Phase, x.Sealed, x.Result = oauthstate.Done, sealed, &r
 		})
-	})
+	}, errTaken, oauthstate.ErrNotFound)
 }
 
 // asWorker changes a session that this worker has taken; errTaken when it is another's by now.

@@ -8,6 +8,7 @@ import (
 
 	"linkgate/oauthstate"
 	"linkgate/provider"
+	"linkgate/retry"
 	"linkgate/secret"
 )
 
@@ -208,7 +209,7 @@ func (s *Service) polled(ctx context.Context, p *provider.Provider, a provider.D
 func (s *Service) waitOn(ctx context.Context, session oauthstate.Session, m memory) error {
 	ctx, cancel := aside(ctx)
 	defer cancel()
-	return persist(ctx, func() error {
+	return retry.Persist(ctx, func() error {
 		now, err := s.Sessions.Now(ctx)
 		if err != nil {
 			return err
@@ -221,5 +222,5 @@ func (s *Service) waitOn(ctx context.Context, session oauthstate.Session, m memo
 		return s.asWorker(ctx, session, func(x *oauthstate.Session) {
 			x.Phase, x.Worker, x.Sealed = oauthstate.Waiting, "", sealed
 		})
-	})
+	}, errTaken, oauthstate.ErrNotFound)
 }

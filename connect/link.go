@@ -3,11 +3,11 @@ package connect
 import (
 	"context"
 	"errors"
-	"time"
 
 	"linkgate/linkedaccount"
 	"linkgate/oauthstate"
 	"linkgate/provider"
+	"linkgate/retry"
 )
 
 // link trades the code for a credential, saves the account and tells the host.
@@ -69,16 +69,11 @@ func (s *Service) bind(ctx context.Context, session oauthstate.Session, account 
 	}
 	ctx, cancel := aside(ctx)
 	defer cancel()
-	var hopeless error
-	err := persist(ctx, func() error {
+	err := retry.Persist(ctx, func() error {
 		_, err := s.Accounts.Bind(ctx, session.ComponentID, account.HostUserID, account.ID)
-		if errors.Is(err, linkedaccount.ErrNotFound) { // it has been disconnected meanwhile
-			hopeless = err
-			return nil
-		}
 		return err
-	})
-	if err := errors.Join(hopeless, err); err != nil {
+	}, linkedaccount.ErrNotFound) // it has been disconnected meanwhile
+	if err != nil {
 		s.Log.ErrorContext(ctx, "binding the component of a session", "component", session.ComponentID, "account", account.ID, "error", err)
 		return ""
 	}
@@ -90,31 +85,11 @@ func (s *Service) bind(ctx context.Context, session oauthstate.Session, account 
 func (s *Service) save(ctx context.Context, session oauthstate.Session, g provider.Grant) (a linkedaccount.Account, promise string, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveDeadline)
 	defer cancel()
-	var hopeless error
-	err = persist(ctx, func() error {
+	err = retry.Persist(ctx, func() error {
 		a, promise, err = s.Accounts.Link(ctx, session.HostUserID, session.AuthID, g)
-		if errors.Is(err, linkedaccount.ErrIdentity) {
-			hopeless = err
-			return nil
-		}
 		return err
-	})
-	return a, promise, errors.Join(hopeless, err)
-}
-
-// persist tries until it works or ctx ends. It returns the last error.
-func persist(ctx context.Context, try func() error) error {
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		err := try()
-		if err == nil || errors.Is(err, errTaken) || errors.Is(err, oauthstate.ErrNotFound) {
-			return err
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return err
-		}
-	}
+	}, linkedaccount.ErrIdentity)
+	return a, promise, err
 }
 
 func unsavedReason(err error) Reason {

@@ -11,6 +11,7 @@ import (
 	"linkgate/host"
 	"linkgate/linkedaccount"
 	"linkgate/oauthstate"
+	"linkgate/retry"
 )
 
 // offboardAtOnce is how many accounts of one user are disconnected at a time.
@@ -108,7 +109,7 @@ func isAbout(a linkedaccount.Account, record host.LinkedAccount) bool {
 func (s *Service) withdrawn(ctx context.Context, session oauthstate.Session) (ended bool) {
 	ctx, cancel := aside(ctx)
 	defer cancel()
-	err := persist(ctx, func() (err error) {
+	err := retry.Persist(ctx, func() (err error) {
 		ended, err = s.Sessions.Ended(ctx, session)
 		return err
 	})
@@ -122,7 +123,7 @@ func (s *Service) withdrawn(ctx context.Context, session oauthstate.Session) (en
 func (s *Service) takeBack(ctx context.Context, a linkedaccount.Account) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveDeadline)
 	defer cancel()
-	err := persist(ctx, func() error {
+	err := retry.Persist(ctx, func() error {
 		_, err := s.disconnect(ctx, a)
 		return err
 	})

@@ -7,6 +7,7 @@ import (
 
 	"linkgate/linkedaccount"
 	"linkgate/provider"
+	"linkgate/retry"
 )
 
 // taking is an import until there is something to save.
@@ -146,7 +147,7 @@ func (t *taking) ask(ctx context.Context) (identity provider.Identity, err error
 		final = err
 		return nil
 	}
-	if err := persist(ctx, asking); err != nil {
+	if err := retry.Persist(ctx, asking); err != nil {
 		return identity, err
 	}
 	return identity, final

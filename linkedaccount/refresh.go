@@ -11,6 +11,7 @@ import (
 
 	"linkgate/database"
 	"linkgate/provider"
+	"linkgate/retry"
 )
 
 // reason is why a credential is replaced.
@@ -206,7 +207,7 @@ func (t *Tokens) unclaim(ctx context.Context, id, by string) {
 		defer t.ongoing.Add(-1)
 		ctx, cancel := context.WithTimeout(ctx, inDoubt)
 		defer cancel()
-		if err := persist(ctx, func() error { return t.Store.unclaim(ctx, id, by) }); err != nil {
+		if err := retry.Persist(ctx, func() error { return t.Store.unclaim(ctx, id, by) }); err != nil {
 			t.Log.Warn("giving a refresh up; it can be tried again in a while", "account", id, "error", err, "in", inDoubt)
 		}
 	}()
@@ -216,7 +217,7 @@ func (t *Tokens) unclaim(ctx context.Context, id, by string) {
 // lease and the claim keep others from refreshing with the token that it has replaced.
 func (t *Tokens) save(ctx context.Context, o Opened, refreshed provider.Refreshed, why reason) (saved Opened, err error) {
 	complained := false
-	_ = persist(ctx, func() error {
+	_ = retry.Persist(ctx, func() error {
 		saved, err = t.Store.saveRefreshed(ctx, o, refreshed, t.ShareTokens, why != byWorker)
 		if errors.Is(err, errOvertaken) || errors.Is(err, ErrNotFound) {
 			return nil
@@ -236,21 +237,6 @@ func (t *Tokens) save(ctx context.Context, o Opened, refreshed provider.Refreshe
 		err = unusable(&saved.Account) // taken back meanwhile
 	}
 	return saved, err
-}
-
-// persist tries until it works or ctx ends, and returns the last error.
-func persist(ctx context.Context, try func() error) error {
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		err := try()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return err
-		}
-	}
 }
 
 // examine is for what can't be refreshed: the service is asked whether it still takes the token.

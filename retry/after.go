@@ -1,5 +1,5 @@
 // Package retry is about doing again what has not worked: After reads when a server wants to be asked
-// again. How long somebody waits for that at most is the caller's to say.
+// again, and Persist tries until it works. How long somebody waits at most is the caller's to say.
 package retry
 
 import (
