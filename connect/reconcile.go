@@ -123,13 +123,8 @@ func (r *reconciling) user(ctx context.Context, user string) error {
 
 // account compares a live account with its record.
 func (r *reconciling) account(ctx context.Context, a linkedaccount.Account, records []host.LinkedAccount, unknownUser bool) error {
-	owed, err := r.Accounts.Owed(ctx, a.ID)
-	if err != nil {
-		return databaseError(err)
-	}
-	if owed {
-		r.summary.Pending++
-		return nil
+	if owed, err := r.pending(ctx, a.ID); err != nil || owed {
+		return err
 	}
 	d := Difference{HostUserID: a.HostUserID, AuthID: a.AuthID, AccountID: a.ID, HostID: a.HostID}
 	if unknownUser {
@@ -144,6 +139,18 @@ func (r *reconciling) account(ctx context.Context, a linkedaccount.Account, reco
 	return r.lookAgain(ctx, a.ID)
 }
 
+// pending tells whether something is owed about an account, and counts it then.
+func (r *reconciling) pending(ctx context.Context, id string) (bool, error) {
+	owed, err := r.Accounts.Owed(ctx, id)
+	if err != nil {
+		return false, databaseError(err)
+	}
+	if owed {
+		r.summary.Pending++
+	}
+	return owed, nil
+}
+
 // lookAgain compares an account that seems to differ by itself, and the host after it: the outbox may
 // have brought it in line between the readings.
 func (r *reconciling) lookAgain(ctx context.Context, id string) error {
@@ -154,13 +161,8 @@ func (r *reconciling) lookAgain(ctx context.Context, id string) error {
 	if err != nil {
 		return databaseError(err)
 	}
-	owed, err := r.Accounts.Owed(ctx, id)
-	if err != nil {
-		return databaseError(err)
-	}
-	if owed {
-		r.summary.Pending++
-		return nil
+	if owed, err := r.pending(ctx, id); err != nil || owed {
+		return err
 	}
 	d := Difference{HostUserID: a.HostUserID, AuthID: a.AuthID, AccountID: a.ID, HostID: a.HostID}
 	record, err := r.get(ctx, a.HostUserID, a.HostID)
