@@ -9,7 +9,7 @@ import (
 )
 
 func TestAfter(t *testing.T) {
-	const most = math.MaxInt64 / time.Second * time.Second // in whole seconds
+	const most = math.MaxInt64 - math.MaxInt64%time.Second // whole seconds
 	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	tests := map[string]struct {
 		wait time.Duration
