@@ -167,6 +167,16 @@ func TestUsesAreNoted(t *testing.T) {
 	if got := used(); !got.Equal(c.Now()) {
 		t.Errorf("used at %v, want %v", got, c.Now())
 	}
+	c.pass(useGrain)
+	f.service.fail = func(int) error { return weather(0) }
+	if _, err := tokens.ByIDFor(t.Context(), a.ID, tokenLife); err != nil { // too short, and there is no other now
+		t.Fatal(err)
+	}
+	wantRequests(t, f.service, 1)
+	tokens.noteUse(t.Context())
+	if got := used(); !got.Equal(c.Now()) {
+		t.Errorf("with a token for some time: used at %v, want %v", got, c.Now())
+	}
 }
 
 // TestOtherReplicasHearOfChanges: what one replica changes the other does not go on using.
