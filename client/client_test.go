@@ -220,6 +220,21 @@ func TestWaits(t *testing.T) {
 	}
 }
 
+// TestRetryAfter: what is too large for a Duration is long, and not no time at all.
+func TestRetryAfter(t *testing.T) {
+	const longest = (1<<32 - 1) * time.Second
+	for value, want := range map[string]time.Duration{
+		"": 0, "7": 7 * time.Second, "-7": 0, "soon": 0, "Wed, 21 Oct 2015 07:28:00 GMT": 0,
+		"4294967295": longest, "9223372037": longest, "99999999999999999999": longest,
+	} {
+		s := &script{answers: []func(http.ResponseWriter){problem(429, client.TooManyRequests, "Retry-After", value)}}
+		_, err := newClient(t, s, client.WithPatience(0)).GetAccount(t.Context(), "acc_1")
+		if p := (*client.Problem)(nil); !errors.As(err, &p) || p.RetryAfter != want {
+			t.Errorf("%q: got %v, want %v", value, err, want)
+		}
+	}
+}
+
 func TestProblem(t *testing.T) {
 	s := &script{answers: []func(http.ResponseWriter){
 		says(409, `{"type":"/docs#reauth-required","title":"Reauth required","status":409,"detail":"D","authorization_url":"https://x"}`),

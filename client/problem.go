@@ -120,10 +120,10 @@ func problemOf(answer *http.Response) *Problem {
 	return p
 }
 
-// retryAfter reads seconds or a date (RFC 9110 §10.2.3).
+// retryAfter reads seconds, of which 32 bits are more than anybody waits, or a date (RFC 9110 §10.2.3).
 func retryAfter(text string) time.Duration {
-	if seconds, err := strconv.Atoi(text); err == nil {
-		return time.Duration(max(seconds, 0)) * time.Second
+	if seconds, err := strconv.ParseUint(text, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(seconds) * time.Second
 	}
 	if at, err := http.ParseTime(text); err == nil {
 		return max(time.Until(at), 0)
