@@ -18,7 +18,7 @@ type page[T any] struct {
 
 func (a *API) listAccounts(r *request) (answer, error) {
 	filter, limit := r.query.filter, r.query.limit
-	filter.Limit = limit + 1 // tells whether there is a page after
+	filter.After, filter.Limit = r.query.cursor, limit+1 // tells whether there is a page after
 	found, err := a.Accounts.List(r.Request().Context(), filter)
 	if err != nil {
 		return answer{}, err

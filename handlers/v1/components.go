@@ -70,7 +70,7 @@ func (a *API) listAccountComponents(r *request) (answer, error) {
 		return answer{}, err
 	}
 	limit := r.query.limit
-	found, err := a.Accounts.ComponentsOf(r.Request().Context(), r.id, r.query.filter.After, limit+1)
+	found, err := a.Accounts.ComponentsOf(r.Request().Context(), r.id, r.query.cursor, limit+1)
 	if err != nil {
 		return answer{}, err
 	}

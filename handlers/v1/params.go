@@ -10,7 +10,8 @@ import (
 // params are what routes take in their queries. Each line of the table has one of the functions below,
 // which name its parameters and how they are read; the fields of the others stay empty.
 type params struct {
-	filter         linkedaccount.Filter // but for its Limit
+	filter         linkedaccount.Filter // but for the page of it
+	cursor         string               // where the page before has ended
 	limit          int
 	forComponent   string
 	after          int64 // the sequence of an event
@@ -33,15 +34,16 @@ func accountFilter(q *query) params {
 	return params{
 		filter: linkedaccount.Filter{
 			HostUserID: q.text("user_id"), AuthID: q.text("auth_id"), Subject: q.text("external_account_id"),
-			ComponentID: q.text("component_id"), Statuses: q.statuses(), After: q.cursor(),
+			ComponentID: q.text("component_id"), Statuses: q.statuses(),
 		},
+		cursor:       q.cursor(),
 		limit:        int(q.number("limit", 1, pageMost, pageDefault)),
 		forComponent: q.text("for_component"),
 	}
 }
 
 func paging(q *query) params {
-	return params{filter: linkedaccount.Filter{After: q.cursor()}, limit: int(q.number("limit", 1, pageMost, pageDefault))}
+	return params{cursor: q.cursor(), limit: int(q.number("limit", 1, pageMost, pageDefault))}
 }
 
 func eventPaging(q *query) params {
