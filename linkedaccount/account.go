@@ -87,4 +87,4 @@ func (a Account) live() bool {
 }
 
 // usable tells whether calls may be made as the account.
-func (a *Account) usable() bool { return a.Status == Linking || a.Status == Linked }
+func (a Account) usable() bool { return a.Status == Linking || a.Status == Linked }
