@@ -1,6 +1,7 @@
 package connect_test
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"testing"
@@ -124,6 +125,40 @@ func TestTestAgain(t *testing.T) {
 		if a, err := f.Accounts.ByID(t.Context(), imported.Account.ID); err != nil || (a.LastError != "") != test.noted {
 			t.Errorf("%d: its last error is %q, %v", test.status, a.LastError, err)
 		}
+	}
+}
+
+// staleTokens give an account as somebody else may be using it at the same time.
+type staleTokens struct {
+	*linkedaccount.Tokens
+	given *linkedaccount.Opened
+}
+
+func (s staleTokens) ByID(context.Context, string) (*linkedaccount.Opened, error) {
+	return s.given, nil
+}
+
+// TestTestChangesNothingShared: the account that Tokens give is every caller's.
+func TestTestChangesNothingShared(t *testing.T) {
+	f, given := withNotes(t)
+	f.withTokens()
+	imported, err := f.Import(t.Context(), anImport(notes, given))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := f.Tokens.ByID(t.Context(), imported.Account.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared := *o
+	shared.LastError = "what was wrong a moment ago"
+	before := shared
+	f.Tokens = staleTokens{f.Tokens.(*linkedaccount.Tokens), &shared}
+	if got, err := f.Test(t.Context(), imported.Account.ID); err != nil || got.Result != connect.TestOK {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if diff := cmp.Diff(before.Account, shared.Account); diff != "" {
+		t.Errorf("the shared account (-before +after):\n%s", diff)
 	}
 }
 
